@@ -1,0 +1,1 @@
+"""The pure part: money, usage blocks, streams, estimates, billing days. No I/O, no clock."""

@@ -1,0 +1,104 @@
+"""Money: exact in, exact out, and nothing that is not money."""
+
+import json
+from decimal import ROUND_HALF_EVEN, Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mai_usage_ext.errors import BadInput
+from mai_usage_ext.metering.money import (
+    MAX_PUSD,
+    PICO,
+    billed_pusd,
+    parse_json,
+    pusd_from_usd,
+    rate_from_decimal,
+    rate_to_decimal,
+    usd_from_pusd,
+)
+
+amounts = st.integers(0, MAX_PUSD)
+rates = st.integers(0, 1_000 * 10**6)
+
+
+@given(amounts)
+def test_there_and_back(pusd: int) -> None:
+    text = usd_from_pusd(pusd)
+    assert pusd_from_usd(text) == pusd
+    assert "E" not in text.upper()
+    assert usd_from_pusd(-pusd) == (f"-{text}" if pusd else text)
+
+
+@pytest.mark.parametrize(
+    ("usd", "pusd"),
+    [
+        ("0.0133176", 13_317_600_000),
+        (Decimal("0.000000000001"), 1),
+        ("0.0000000000005", 0),
+        ("0.0000000000015", 2),
+        ("1e-9", 1_000),
+        (3, 3 * PICO),
+        ("9000000", MAX_PUSD),
+        (Decimal("0e999999"), 0),
+    ],
+)
+def test_picodollars(usd: object, pusd: int) -> None:
+    assert pusd_from_usd(usd) == pusd
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        0.1, True, None, "", "a", "NaN", "-0.1", Decimal("Infinity"), Decimal("-1"), "9000000.01",
+        "1e999999999", "1e400", [], {},
+    ],
+)  # fmt: skip
+def test_what_is_not_money_is_refused_by_name(bad: object) -> None:
+    with pytest.raises(BadInput, match=r"^cost is .*; expected an? ") as caught:
+        pusd_from_usd(bad, field="cost")
+    assert caught.value.field == "cost"
+
+
+@given(st.integers(0, 10**16), rates, st.integers(0, 10**12))
+def test_markup_rounds_half_even_once(raw: int, rate: int, fee: int) -> None:
+    exact = Decimal(raw) * Decimal(rate) / 10**6
+    assert billed_pusd(raw, rate_micro=rate, fee_pusd=fee) == (
+        int(exact.quantize(Decimal(1), rounding=ROUND_HALF_EVEN)) + fee
+    )
+
+
+def test_the_example_of_the_specification() -> None:
+    raw = pusd_from_usd("0.10")
+    billed = billed_pusd(raw, rate_micro=rate_from_decimal("1.3"))
+    assert usd_from_pusd(billed) == "0.13"
+    assert usd_from_pusd(billed - raw) == "0.03"
+
+
+@pytest.mark.parametrize("bad", ["-0.1", "1001", "1.2345678", "x", None, "NaN", 1.3])
+def test_bad_rates(bad: object) -> None:
+    with pytest.raises(BadInput, match=r"^markup_rate is "):
+        rate_from_decimal(bad)
+
+
+@given(rates)
+def test_rates_there_and_back(rate: int) -> None:
+    assert rate_from_decimal(rate_to_decimal(rate)) == rate
+
+
+def test_json_numbers_stay_exact() -> None:
+    assert parse_json('{"cost": 0.1}')["cost"] == Decimal("0.1")
+    assert parse_json(b'{"cost": 1e-12}')["cost"] == Decimal("1e-12")
+
+
+@pytest.mark.parametrize(
+    "bad", ["NaN", '{"cost": Infinity}', "{", "", "1" * 5_000, "0." + "1" * 5_000, b"\xff\xfe\x00"]
+)
+def test_json_that_is_none(bad: str | bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_json(bad)
+
+
+def test_a_float_never_comes_out_of_json() -> None:
+    assert not any(isinstance(value, float) for value in parse_json(json.dumps([0.1, 1e5, 2])))
