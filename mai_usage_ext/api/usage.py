@@ -1,0 +1,87 @@
+"""What a signed-in person sees of their own organization, and the operator's health page."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Depends
+
+from mai_usage_ext.api.problems import ProblemRoute, problem
+from mai_usage_ext.api.schemas import HealthOut, MyOrganizationOut, TodayUsageOut
+from mai_usage_ext.errors import NotFound
+from mai_usage_ext.services.directory import Directory
+from mai_usage_ext.services.health import HealthCheck
+from mai_usage_ext.services.reports import Reports
+
+__all__ = ["ALIAS", "PREFIX", "ApiServices", "usage_router"]
+
+PREFIX = "/api/v1/client_organizations"
+# mAI's front ends spell it so; the same routes, kept out of the schema.
+ALIAS = "/api/v1/client-organizations"
+
+_ANY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiServices:
+    directory: Directory
+    reports: Reports
+    health: HealthCheck
+
+
+def usage_router(
+    services: Callable[[], ApiServices],
+    *,
+    verified_user: Callable[..., Any],
+    prefix: str = PREFIX,
+    in_schema: bool = True,
+) -> APIRouter:
+    """The routes below one prefix.
+
+    ``services`` raises ``NotRunning`` while the meter does not run; ``verified_user`` is the host's
+    own dependency, so sessions, API keys and their errors are the host's.
+    """
+    router = APIRouter(
+        prefix=prefix,
+        tags=["client_organizations"],
+        route_class=ProblemRoute,
+        include_in_schema=in_schema,
+    )
+    signed_in = Depends(verified_user)
+
+    # Plain functions run on a worker thread, where a query may wait without stopping the chats.
+    @router.get("/usage/my-organization", response_model=MyOrganizationOut)
+    def my_organization(user: Any = signed_in) -> MyOrganizationOut:
+        """Today, this month and thirty days of the user's organization."""
+        found = services()
+        place = found.directory.organization_of(str(user.id))
+        return MyOrganizationOut.of(found.reports.organization(place.organization))
+
+    @router.get("/usage/my-organization/today", response_model=TodayUsageOut)
+    def my_organization_today(user: Any = signed_in) -> TodayUsageOut:
+        """Today alone, for pages that refresh often."""
+        found = services()
+        place = found.directory.organization_of(str(user.id))
+        usage, as_of_ms = found.reports.today(place.organization)
+        return TodayUsageOut.at(place.organization.id, usage, as_of_ms)
+
+    @router.get("/health", response_model=HealthOut)
+    def health(user: Any = signed_in) -> HealthOut:
+        """The meter's own state, for admins; to everyone else there is no such page."""
+        if getattr(user, "role", None) != "admin":
+            raise NotFound("there is no such page")
+        return HealthOut.of(services().health.look())
+
+    return router
+
+
+def nothing_else_router(prefix: str) -> APIRouter:
+    """Whatever else is asked for below the prefix: 404 JSON, not the host's index page."""
+    router = APIRouter(prefix=prefix, include_in_schema=False)
+
+    @router.api_route("", methods=_ANY_METHOD)
+    @router.api_route("/{path:path}", methods=_ANY_METHOD)
+    def nothing(path: str = "") -> Any:
+        return problem(404, "Not found", f"there is no {prefix}/{path}")
+
+    return router

@@ -1,0 +1,161 @@
+"""The command ``mai-usage``.
+
+serve      Open WebUI with the meter inside; takes the place of ``open-webui serve``
+doctor     what of the host, the settings and the database is found, and what to do where it is not
+migrate    status, up, down
+simulate   a local OpenRouter with its own exact bill
+demo       simulator, host and meter together, with real chats
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+from mai_usage_ext.errors import UsageError
+from mai_usage_ext.settings import Settings
+from mai_usage_ext.version import __version__
+
+if TYPE_CHECKING:
+    # The class has no public name, and takes a parameter only for the type checker.
+    Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; 0 when it did what it was asked, 2 when an input was wrong, else 1."""
+    args = _parser().parse_args(argv)
+    try:
+        status: int = args.run(args)
+    except UsageError as error:
+        for problem in getattr(error, "problems", (str(error),)):
+            print(f"mai-usage: {problem}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mai-usage", description="Meters, limits and bills OpenRouter usage of Open WebUI."
+    )
+    parser.add_argument("--version", action="version", version=f"mai-usage {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_serve(commands)
+    _add_doctor(commands)
+    _add_migrate(commands)
+    _add_simulate(commands)
+    _add_demo(commands)
+    return parser
+
+
+def _add_serve(commands: "Commands") -> None:
+    parser = commands.add_parser("serve", help="run Open WebUI with the meter inside")
+    parser.add_argument("--host", default="0.0.0.0", help="address to listen on")  # noqa: S104
+    parser.add_argument("--port", type=_port, default=8080)
+    parser.add_argument("--workers", type=_workers, help="worker processes (UVICORN_WORKERS)")
+    parser.set_defaults(run=_serve)
+
+
+def _serve(args: argparse.Namespace) -> int:
+    from mai_usage_ext.bootstrap import open_workbench
+    from mai_usage_ext.host.seams import host_database_url, prototype_in_host
+    from mai_usage_ext.host.serving import serve
+
+    os.environ.setdefault("FROM_INIT_PY", "true")
+    settings = Settings.from_env(os.environ)
+    if settings.enabled:
+        # Better no server than one whose meter turns out not to start.
+        open_workbench(
+            settings, host_database_url=host_database_url(), prototype=prototype_in_host()
+        ).close()
+    serve(host=args.host, port=args.port, workers=args.workers)
+    return 0
+
+
+def _add_doctor(commands: "Commands") -> None:
+    parser = commands.add_parser("doctor", help="check host, settings and database")
+    parser.set_defaults(run=_doctor)
+
+
+def _doctor(_args: argparse.Namespace) -> int:
+    from mai_usage_ext.doctor import examine
+
+    return examine(os.environ)
+
+
+def _add_migrate(commands: "Commands") -> None:
+    parser = commands.add_parser("migrate", help="show or change the version of our tables")
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    status = actions.add_parser("status", help="list the migrations and which are applied")
+    status.set_defaults(run=_migrate_status)
+    up = actions.add_parser("up", help="apply what is missing")
+    up.add_argument("--to", type=int, metavar="N", help="stop after migration N")
+    up.set_defaults(run=_migrate_up)
+    down = actions.add_parser("down", help="take migrations back; their tables' rows are lost")
+    down.add_argument("--to", type=int, required=True, metavar="N", help="keep up to N; 0 for none")
+    down.set_defaults(run=_migrate_down)
+
+
+def _migrate_status(_args: argparse.Namespace) -> int:
+    from mai_usage_ext.maintenance import open_migrator
+
+    with open_migrator(os.environ) as migrator:
+        for state in migrator.status():
+            print(state)
+    return 0
+
+
+def _migrate_up(args: argparse.Namespace) -> int:
+    from mai_usage_ext.maintenance import open_migrator
+
+    with open_migrator(os.environ) as migrator:
+        applied = migrator.up(args.to)
+    print(f"applied: {', '.join(map(str, applied)) or 'nothing, all is up to date'}")
+    return 0
+
+
+def _migrate_down(args: argparse.Namespace) -> int:
+    from mai_usage_ext.maintenance import open_migrator
+
+    with open_migrator(os.environ) as migrator:
+        taken_back = migrator.down(args.to)
+    print(f"taken back: {', '.join(map(str, taken_back)) or 'nothing'}")
+    return 0
+
+
+def _add_simulate(commands: "Commands") -> None:
+    from mai_usage_ext import simulator
+
+    parser = commands.add_parser("simulate", help="run a local OpenRouter with its own bill")
+    simulator.add_arguments(parser)
+    parser.set_defaults(run=simulator.run)
+
+
+def _add_demo(commands: "Commands") -> None:
+    from mai_usage_ext import demo
+
+    parser = commands.add_parser("demo", help="simulator, host and meter with real chats")
+    demo.add_arguments(parser)
+    parser.set_defaults(run=demo.run)
+
+
+def _port(text: str) -> int:
+    port = int(text) if text.isdecimal() else -1
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; expected 0 to 65535")
+    return port
+
+
+def _workers(text: str) -> int:
+    count = int(text) if text.isdecimal() else 0
+    if not 1 <= count <= 256:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of workers from 1 to 256")
+    return count
+
+
+if __name__ == "__main__":
+    sys.exit(main())

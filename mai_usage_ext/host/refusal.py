@@ -1,0 +1,99 @@
+"""A refusal that looks to the host like an answer from upstream.
+
+aiohttp's own ``ClientResponse`` cannot be built by hand on 3.14, so this has the part of it that is
+read: status, headers, json, text, read, content, raise_for_status, and use as a context manager.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+from aiohttp.base_protocol import BaseProtocol
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from mai_usage_ext.errors import Refused
+
+__all__ = ["RefusedResponse"]
+
+
+class RefusedResponse:
+    """An OpenRouter-shaped error body, already complete. ``text`` shows in the host's chat."""
+
+    def __init__(self, refused: Refused, *, method: str, url: object) -> None:
+        body = {"error": {"code": refused.code, "message": str(refused)}}
+        self._body = json.dumps(body).encode()
+        self._message = str(refused)
+        self.status = refused.code
+        self.reason = "Payment Required" if refused.code == 402 else "Service Unavailable"
+        self.method = method
+        self.url = self.real_url = URL(str(url))
+        self.headers = CIMultiDictProxy(
+            CIMultiDict(
+                {"Content-Type": "application/json", "Content-Length": str(len(self._body))}
+            )
+        )
+        self.content_type = "application/json"
+        self.charset = "utf-8"
+        self.ok = False
+        self.closed = False
+        self.history: tuple[Any, ...] = ()
+        self.cookies: dict[str, str] = {}
+        self.request_info = SimpleNamespace(
+            url=self.url, method=method, headers=self.headers, real_url=self.url
+        )
+        self.content = _stream_of(self._body)
+
+    async def read(self) -> bytes:
+        return self._body
+
+    async def text(self, encoding: str | None = None, errors: str = "strict") -> str:
+        return self._body.decode(encoding or "utf-8", errors)
+
+    async def json(
+        self,
+        *,
+        encoding: str | None = None,
+        loads: Callable[[str], Any] = json.loads,
+        content_type: str | None = "application/json",
+    ) -> Any:
+        return loads(await self.text(encoding))
+
+    def get_encoding(self) -> str:
+        return self.charset
+
+    def raise_for_status(self) -> None:
+        """Raises with our sentence, which is what hosts show, not with a bare status."""
+        raise aiohttp.ClientResponseError(
+            self.request_info,  # type: ignore[arg-type]
+            (),
+            status=self.status,
+            message=self._message,
+            headers=self.headers,
+        )
+
+    def close(self) -> None:
+        self.closed = True
+
+    def release(self) -> None:
+        self.closed = True
+
+    async def wait_for_close(self) -> None:
+        self.closed = True
+
+    async def __aenter__(self) -> "RefusedResponse":
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self.closed = True
+
+
+def _stream_of(body: bytes) -> aiohttp.StreamReader:
+    loop = asyncio.get_running_loop()
+    reader = aiohttp.StreamReader(BaseProtocol(loop), limit=2**16, loop=loop)
+    reader.feed_data(body)
+    reader.feed_eof()
+    return reader

@@ -1,0 +1,38 @@
+"""Running the host through its own command, with our app in place of its."""
+
+import importlib
+import os
+from typing import Any
+
+__all__ = ["is_served", "serve"]
+
+_MARK = "_MAI_USAGE_SERVED"
+_HOST_APP = "open_webui.main:app"
+_OUR_APP = "mai_usage_ext.asgi:app"
+
+
+def is_served() -> bool:
+    """Whether this process, or the one that started it, is ``mai-usage serve``."""
+    return os.environ.get(_MARK) == "true"
+
+
+def serve(*, host: str, port: int, workers: int | None) -> None:
+    """``open-webui serve``, secret key file and all, for an app with the extension in it.
+
+    The host's command imports its own app by name in every worker; only that name is exchanged, so
+    whatever the command learns to do in later versions is done here too.
+    """
+    os.environ[_MARK] = "true"
+    if workers is not None:
+        os.environ["UVICORN_WORKERS"] = str(workers)
+    package = importlib.import_module("open_webui")
+    run = package.uvicorn.run
+
+    def run_ours(app: Any, *args: Any, **kwargs: Any) -> Any:
+        return run(_OUR_APP if app == _HOST_APP else app, *args, **kwargs)
+
+    package.uvicorn.run = run_ours
+    try:
+        package.serve(host=host, port=port)
+    finally:
+        package.uvicorn.run = run

@@ -1,0 +1,140 @@
+"""The state of one metered call, from its dispatch to the entry that books it."""
+
+import re
+import time
+from concurrent.futures import Future
+from typing import Any
+
+from mai_usage_ext.guard import shielded
+from mai_usage_ext.metering.answers import Answer, Ending, read_body
+from mai_usage_ext.metering.money import parse_json
+from mai_usage_ext.metering.stream import StreamWatcher
+from mai_usage_ext.ports import Hold, Source
+from mai_usage_ext.services.entries import Timing
+from mai_usage_ext.services.recording import Recording
+
+__all__ = ["Watch"]
+
+# A body past this is not kept; its generation is asked for instead.
+MAX_BODY_BYTES = 32 * 1024 * 1024
+
+# Vectors are nearly all of an embedding's answer, hold no bracket, and say nothing about its cost.
+_VECTOR = re.compile(rb'"embedding"\s*:\s*\[[^\]\[{}"]*\]')
+
+Commit = Future[Any]
+
+
+class Watch:
+    """Bytes of one answer pass by ``saw``; ``finish`` books what they said, once."""
+
+    __slots__ = (
+        "__weakref__",
+        "_commit",
+        "_first_byte_at",
+        "_header_id",
+        "_hold",
+        "_identified",
+        "_parts",
+        "_recording",
+        "_size",
+        "_started_at",
+        "_status",
+        "_stream",
+        "is_finished",
+    )
+
+    def __init__(
+        self,
+        hold: Hold,
+        recording: Recording,
+        *,
+        status: int,
+        header_id: str | None,
+        is_stream: bool,
+        started_at: float,
+    ) -> None:
+        self._hold = hold
+        self._recording = recording
+        self._status = status
+        self._header_id = header_id
+        self._stream = StreamWatcher(header_id=header_id) if is_stream else None
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._started_at = started_at
+        self._first_byte_at: float | None = None
+        self._identified = False
+        self._commit: Commit | None = None
+        self.is_finished = False
+        self._note_id(header_id)
+
+    def saw(self, data: bytes) -> None:
+        """The host is about to get these bytes. Never raises, never changes them."""
+        if self.is_finished:
+            return
+        if self._first_byte_at is None and data:
+            self._first_byte_at = time.monotonic()
+        with shielded("watching an answer"):
+            if self._stream is not None:
+                self._stream.feed(data)
+                if not self._identified:
+                    self._note_id(self._stream.generation_id)
+            elif self._size <= MAX_BODY_BYTES:
+                self._parts.append(data)
+                self._size += len(data)
+
+    @property
+    def has_ended(self) -> bool:
+        """The stream said ``[DONE]``, though its body may not be over yet."""
+        return self._stream is not None and self._stream.ended
+
+    def finish(self, *, interrupted: bool = False) -> Commit | None:
+        """Book the answer; later calls return the same commit. Enqueues before it returns."""
+        if self.is_finished:
+            return self._commit
+        self.is_finished = True
+        with shielded("recording a call"):
+            self._commit = self._recording.ended(
+                self._hold,
+                self._answer(interrupted=interrupted and not self.has_ended),
+                source=Source.STREAM if self._stream is not None else Source.BODY,
+                timing=self._timing(),
+                status=self._status,
+            )
+        self._parts.clear()
+        return self._commit
+
+    def _answer(self, *, interrupted: bool) -> Answer:
+        if self._stream is not None:
+            return self._stream.answer(interrupted=interrupted)
+        if interrupted:
+            return Answer(
+                ending=Ending.FAILED if self._status >= 400 else Ending.INTERRUPTED,
+                generation_id=self._header_id,
+                problem="the answer was interrupted before its end",
+            )
+        return read_body(self._payload(), status=self._status, header_id=self._header_id)
+
+    def _payload(self) -> Any:
+        if self._size > MAX_BODY_BYTES:
+            return None
+        body = b"".join(self._parts)
+        if b'"embedding"' in body:
+            body = _VECTOR.sub(b'"embedding":[]', body)
+        try:
+            return parse_json(body)
+        except (ValueError, RecursionError):
+            return None
+
+    def _timing(self) -> Timing:
+        now = time.monotonic()
+        first = self._first_byte_at
+        return Timing(
+            first_byte_ms=None if first is None else int((first - self._started_at) * 1000),
+            duration_ms=int((now - self._started_at) * 1000),
+        )
+
+    def _note_id(self, generation_id: str | None) -> None:
+        if generation_id is not None and not self._identified:
+            self._identified = True
+            with shielded("identifying a call"):
+                self._recording.identified(self._hold, generation_id)

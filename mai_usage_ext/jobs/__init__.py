@@ -1,0 +1,1 @@
+"""schedule only here: what runs when, in one thread with its own event loop."""

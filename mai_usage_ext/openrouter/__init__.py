@@ -1,0 +1,1 @@
+"""OpenRouter's management API: generations and models, over aiohttp."""

@@ -1,0 +1,94 @@
+"""Who is calling: the user's organization, and the price in force for it."""
+
+import threading
+import time
+from dataclasses import dataclass
+
+from mai_usage_ext.errors import NoOrganization
+from mai_usage_ext.ports import UNASSIGNED, Clock, Organization, OrganizationStore, Role
+
+__all__ = ["Directory", "Placement"]
+
+# A change of membership or price may take this long to reach a running process.
+TTL_S = 5.0
+MAX_CACHED = 50_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """A user's place. ``is_assigned`` is false where no organization claims the user."""
+
+    organization: Organization
+    user_id: str | None
+    role: Role
+    is_assigned: bool
+
+
+class Directory:
+    """Answers from memory for a few seconds, so that a chat costs one look, not three queries."""
+
+    def __init__(
+        self, organizations: OrganizationStore, *, default_id: str | None, clock: Clock
+    ) -> None:
+        self._organizations = organizations
+        self._default_id = default_id
+        self._clock = clock
+        self._known: dict[str | None, tuple[float, Placement]] = {}
+        self._lock = threading.Lock()
+
+    def cached(self, user_id: str | None) -> Placement | None:
+        """The placement if it is in memory and fresh; never waits for the database."""
+        entry = self._known.get(user_id)
+        if entry is None or entry[0] < time.monotonic():
+            return None
+        return entry[1]
+
+    def stale(self, user_id: str | None) -> Placement | None:
+        """What was known last, however old: better than nothing while the database is away."""
+        entry = self._known.get(user_id)
+        return entry[1] if entry else None
+
+    def place(self, user_id: str | None) -> Placement:
+        """The user's organization now. Reads the database when memory has no fresh answer."""
+        known = self.cached(user_id)
+        if known is not None:
+            return known
+        placement = self._read(user_id)
+        with self._lock:
+            if len(self._known) >= MAX_CACHED:
+                self._known.clear()
+            self._known[user_id] = (time.monotonic() + TTL_S, placement)
+        return placement
+
+    def organization_of(self, user_id: str) -> Placement:
+        """For pages: as ``place``, but raises ``NoOrganization`` for an unassigned user."""
+        placement = self.place(user_id)
+        if not placement.is_assigned:
+            raise NoOrganization(
+                "You do not belong to an organization yet. Ask your administrator to add you."
+            )
+        return placement
+
+    def forget(self) -> None:
+        """Drop what is remembered, after a change made in this process."""
+        with self._lock:
+            self._known.clear()
+
+    def _read(self, user_id: str | None) -> Placement:
+        now_ms = self._clock.now_ms()
+        role, organization_id = Role.MEMBER, self._default_id or UNASSIGNED
+        if user_id is None:
+            organization_id = UNASSIGNED
+        else:
+            membership = self._organizations.membership(user_id, at_ms=now_ms)
+            if membership is not None:
+                role, organization_id = membership.role, membership.organization_id
+        organization = self._organizations.get(organization_id, at_ms=now_ms)
+        if organization is None:
+            raise NoOrganization(f"the organization {organization_id!r} does not exist")
+        return Placement(
+            organization=organization,
+            user_id=user_id,
+            role=role,
+            is_assigned=organization_id != UNASSIGNED,
+        )

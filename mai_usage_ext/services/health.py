@@ -1,0 +1,57 @@
+"""How the meter itself is doing, in this process."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mai_usage_ext.errors import StorageError
+from mai_usage_ext.guard import tally
+from mai_usage_ext.ports import HoldState, HoldStore, Ledger
+
+__all__ = ["Health", "HealthCheck"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """``reasons`` says in sentences what is wrong; none means well."""
+
+    version: str
+    reasons: Sequence[str]
+    queue_depth: int
+    unsettled: Mapping[HoldState, int]
+    counts: dict[str, int]
+
+    @property
+    def is_well(self) -> bool:
+        return not self.reasons
+
+
+class HealthCheck:
+    """Looks at the writer, the job thread, the database and the counts."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        holds: HoldStore,
+        *,
+        version: str,
+        complaints: Sequence[Callable[[], str | None]],
+    ) -> None:
+        self._ledger = ledger
+        self._holds = holds
+        self._version = version
+        self._complaints = complaints
+
+    def look(self) -> Health:
+        reasons = [reason for complain in self._complaints if (reason := complain())]
+        unsettled: Mapping[HoldState, int] = {}
+        try:
+            unsettled = self._holds.counts()
+        except StorageError as error:
+            reasons.append(f"the database does not answer: {error}")
+        return Health(
+            version=self._version,
+            reasons=reasons,
+            queue_depth=self._ledger.depth,
+            unsettled=unsettled,
+            counts=tally.snapshot(),
+        )

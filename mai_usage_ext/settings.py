@@ -1,0 +1,268 @@
+"""Settings: read once from the environment, validated as a whole, and never changed afterwards.
+
+One table says everything about each: its variable, its default, what it means and what would be
+right. The README holds the same table. A value that cannot be used is reported with
+every other one in a single ``ConfigurationError``.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from mai_usage_ext.errors import BadInput, ConfigurationError
+from mai_usage_ext.metering.days import zone
+from mai_usage_ext.metering.money import pusd_from_usd, rate_from_decimal
+
+__all__ = ["SETTINGS", "Setting", "Settings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One variable: how it is parsed, and the sentence that says what would be right."""
+
+    name: str
+    field: str
+    default: str
+    expected: str
+    meaning: str
+    parse: Callable[[str], Any]
+    is_secret: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the environment said. Money in picodollars, rates in millionths, times in ms."""
+
+    enabled: bool
+    base_urls: tuple[str, ...]
+    provisioning_key: SecretStr | None
+    default_rate_micro: int
+    billing_currency: str
+    database_url: SecretStr | None
+    default_organization: str | None
+    time_zone: str
+    on_start_failure: str
+    default_hold_pusd: int
+    hold_wait_ms: int
+    queue_size: int
+    lease_ms: int
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+        """Parse every setting. Raises ``ConfigurationError`` that names each one that is wrong."""
+        settings, problems = cls.read(environ)
+        if problems:
+            raise ConfigurationError(*problems)
+        return settings
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> tuple["Settings", list[str]]:
+        """The settings with defaults in place of wrong values, and a sentence for each of those.
+
+        A host that is running already needs some answer even where a setting is wrong.
+        """
+        values: dict[str, Any] = {}
+        problems: list[str] = []
+        for setting in SETTINGS:
+            raw = environ.get(setting.name, "").strip() or setting.default
+            try:
+                values[setting.field] = setting.parse(raw)
+            except (BadInput, ValueError):
+                got = "a secret that cannot be used" if setting.is_secret else repr(raw)
+                problems.append(f"{setting.name} is {got}; expected {setting.expected}")
+                values[setting.field] = setting.parse(setting.default)
+        return cls(**values), problems + _unknown(environ)
+
+
+def _unknown(environ: Mapping[str, str]) -> list[str]:
+    """A misspelt setting would silently not hold, which is worse than not starting."""
+    known = {setting.name for setting in SETTINGS}
+    return [
+        f"{name} is not a setting; expected one of the variables in the README's table"
+        for name in sorted(environ)
+        if name.startswith("MAI_USAGE_") and name not in known
+    ]
+
+
+def _switch(text: str) -> bool:
+    values = {"true": True, "1": True, "yes": True, "on": True}
+    values |= {"false": False, "0": False, "no": False, "off": False}
+    if text.lower() not in values:
+        raise ValueError(text)
+    return values[text.lower()]
+
+
+def _base_urls(text: str) -> tuple[str, ...]:
+    urls = tuple(url.strip().rstrip("/") for url in text.split(";") if url.strip())
+    for url in urls:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+            raise ValueError(url)
+        if parts.port == 0:
+            raise ValueError(url)
+    if not urls:
+        raise ValueError(text)
+    return urls
+
+
+def _secret(text: str) -> SecretStr | None:
+    if not text:
+        return None
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("not a key")
+    return SecretStr(text)
+
+
+def _currency(text: str) -> str:
+    if not re.fullmatch(r"[A-Z]{3}", text):
+        raise ValueError(text)
+    return text
+
+
+def _organization_name(text: str) -> str | None:
+    if text.lower() in ("off", "false", "none"):
+        return None
+    if len(text) > 200 or not text.isprintable():
+        raise ValueError(text)
+    return text
+
+
+def _zone_name(text: str) -> str:
+    return zone(text).key
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in choices:
+            raise ValueError(text)
+        return text.lower()
+
+    return parse
+
+
+def _whole(low: int, high: int, *, scale: int = 1) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise ValueError(text)
+        return value * scale
+
+    return parse
+
+
+SETTINGS = (
+    Setting(
+        name="ENABLE_MAI_USAGE_EXT",
+        field="enabled",
+        default="true",
+        expected="true or false",
+        meaning="The flag: `false` makes `install()` a logged no-op.",
+        parse=_switch,
+    ),
+    Setting(
+        name="OPENROUTER_BASE_URL",
+        field="base_urls",
+        default="https://openrouter.ai/api/v1",
+        expected="one or more http(s) URLs separated by ;",
+        meaning="Metered base URLs, separated by `;`. The first one is also the management API.",
+        parse=_base_urls,
+    ),
+    Setting(
+        name="OPENROUTER_PROVISIONING_KEY",
+        field="provisioning_key",
+        default="",
+        expected="an OpenRouter management key: printable ASCII without spaces",
+        meaning="Management key: settles calls whose own key is gone after a restart.",
+        parse=_secret,
+        is_secret=True,
+    ),
+    Setting(
+        name="DEFAULT_MARKUP_RATE",
+        field="default_rate_micro",
+        default="1.3",
+        expected="a decimal number from 0 to 1000 such as 1.3",
+        meaning="Copied into a pricing rule when an organization is made.",
+        parse=rate_from_decimal,
+    ),
+    Setting(
+        name="BILLING_CURRENCY",
+        field="billing_currency",
+        default="USD",
+        expected="a three-letter ISO 4217 code such as USD",
+        meaning="Currency of statements for new organizations; limits stay in USD.",
+        parse=_currency,
+    ),
+    Setting(
+        name="MAI_USAGE_DATABASE_URL",
+        field="database_url",
+        default="",
+        expected="sqlite:///path or postgresql://user:password@host/name",
+        meaning="Where our tables live. Empty: the host's own `DATABASE_URL`.",
+        parse=lambda text: SecretStr(text) if text else None,
+        is_secret=True,
+    ),
+    Setting(
+        name="MAI_USAGE_DEFAULT_ORGANIZATION",
+        field="default_organization",
+        default="Default",
+        expected="a name of at most 200 characters, or off",
+        meaning="Organization of users nobody has mapped. `off`: metered under `unassigned`.",
+        parse=_organization_name,
+    ),
+    Setting(
+        name="MAI_USAGE_TIMEZONE",
+        field="time_zone",
+        default="UTC",
+        expected="an IANA zone such as Europe/Warsaw",
+        meaning="Time zone of the default organization, and of new ones.",
+        parse=_zone_name,
+    ),
+    Setting(
+        name="MAI_USAGE_ON_START_FAILURE",
+        field="on_start_failure",
+        default="block",
+        expected="block or allow",
+        meaning="What metered calls do when the meter could not start inside a running host.",
+        parse=_one_of("block", "allow"),
+    ),
+    Setting(
+        name="MAI_USAGE_DEFAULT_HOLD",
+        field="default_hold_pusd",
+        default="0.05",
+        expected="an amount of USD such as 0.05",
+        meaning="USD held for a call whose model has no usable price.",
+        parse=pusd_from_usd,
+    ),
+    Setting(
+        name="MAI_USAGE_COMMIT_WAIT_MS",
+        field="hold_wait_ms",
+        default="250",
+        expected="a whole number from 1 to 60000",
+        meaning="How long a chat waits for a commit before it goes on without.",
+        parse=_whole(1, 60_000),
+    ),
+    Setting(
+        name="MAI_USAGE_QUEUE_SIZE",
+        field="queue_size",
+        default="10000",
+        expected="a whole number from 1 to 1000000",
+        meaning="Changes kept in memory while the database does not answer.",
+        parse=_whole(1, 1_000_000),
+    ),
+    Setting(
+        name="MAI_USAGE_LEASE_SECONDS",
+        field="lease_ms",
+        default="15",
+        expected="a whole number from 1 to 3600",
+        meaning="After this long without a heartbeat a process counts as dead.",
+        parse=_whole(1, 3_600, scale=1000),
+    ),
+)
+
+_FIELDS = {field.name for field in fields(Settings)}
+if {setting.field for setting in SETTINGS} != _FIELDS:
+    raise AssertionError("SETTINGS and Settings name different fields")

@@ -1,0 +1,33 @@
+"""What every test gets: nothing swallowed unseen, and databases that are real."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from mai_usage_ext import guard
+
+
+class Swallowed(list[tuple[str, Exception]]):
+    """Failures that ``shielded`` kept from the host during one test."""
+
+    def expect(self, doing: str) -> Exception:
+        """Take one failure that the test provoked on purpose. Raises when there was none."""
+        for index, (done, error) in enumerate(self):
+            if done == doing:
+                del self[index]
+                return error
+        raise AssertionError(f"nothing was swallowed while {doing}; only {list(self)}")
+
+
+@pytest.fixture(autouse=True)
+def swallowed() -> Iterator[Swallowed]:
+    """In production our failures are swallowed; a test that did not expect one fails."""
+    found = Swallowed()
+    callback: Callable[[str, Exception], None] = lambda doing, error: found.append((doing, error))  # noqa: E731
+    guard.on_swallowed.append(callback)
+    guard.tally.clear()
+    yield found
+    guard.on_swallowed.remove(callback)
+    if found:
+        doing, error = found[0]
+        raise AssertionError(f"swallowed while {doing}") from error
