@@ -61,18 +61,18 @@ def _host() -> Iterator[tuple[bool, str]]:
 
 def _imported_app() -> object:
     """The host's app, imported beside a throw-away database; ``None`` where it cannot be."""
+    from mai_usage_ext.host.serving import host_app
+
     with tempfile.TemporaryDirectory(prefix="mai-usage-doctor-") as folder:
         os.environ.update(
             DATA_DIR=folder,
             DATABASE_URL=f"sqlite:///{folder}/webui.db",
             STATIC_DIR=f"{folder}/static",
-            FROM_INIT_PY="true",
             WEBUI_SECRET_KEY=os.environ.get("WEBUI_SECRET_KEY") or "doctor",
         )
         try:
             # The host greets on standard output as it is imported.
             with contextlib.redirect_stdout(io.StringIO()):
-                from open_webui.main import app
+                return host_app()
         except ImportError:
             return None
-        return app

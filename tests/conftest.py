@@ -1,10 +1,12 @@
 """What every test gets: nothing swallowed unseen, and databases that are real."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from mai_usage_ext import guard
+from tests.workshop.postgres import PostgresServer, running_postgres
 
 
 class Swallowed(list[tuple[str, Exception]]):
@@ -31,3 +33,22 @@ def swallowed() -> Iterator[Swallowed]:
     if found:
         doing, error = found[0]
         raise AssertionError(f"swallowed while {doing}") from error
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One real PostgreSQL for the whole session, started by the first test that wants it."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database; every test that takes it runs on both kinds."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/usage.db"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    url = server.create_database()
+    yield url
+    server.drop_database(url)

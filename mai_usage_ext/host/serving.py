@@ -4,11 +4,18 @@ import importlib
 import os
 from typing import Any
 
-__all__ = ["is_served", "serve"]
+__all__ = ["host_app", "is_served", "serve"]
 
 _MARK = "_MAI_USAGE_SERVED"
 _HOST_APP = "open_webui.main:app"
 _OUR_APP = "mai_usage_ext.asgi:app"
+
+
+def host_app() -> Any:
+    """The host's app, imported as if by the host's own command. Raises ``ImportError``."""
+    # The host finds its built front end only when told that it was started as a package.
+    os.environ.setdefault("FROM_INIT_PY", "true")
+    return importlib.import_module("open_webui.main").app
 
 
 def is_served() -> bool:
