@@ -4,8 +4,8 @@ import argparse
 import re
 from pathlib import Path
 
-from mai_usage_ext.api.usage import PREFIX, nothing_else_router, usage_router
 from mai_usage_ext.api.assets import assets_router
+from mai_usage_ext.api.usage import PREFIX, nothing_else_router, usage_router
 from mai_usage_ext.cli import _parser
 from mai_usage_ext.settings import SETTINGS
 

@@ -1,0 +1,127 @@
+"""The routes on a bare FastAPI app: shapes, errors, and what stands below the prefix."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from mai_usage_ext.api.assets import assets_router, loader_route, read_loader
+from mai_usage_ext.api.problems import status_of
+from mai_usage_ext.api.usage import ALIAS, PREFIX, ApiServices, nothing_else_router, usage_router
+from mai_usage_ext.bootstrap import open_workbench
+from mai_usage_ext.errors import BadInput, NotRunning, StorageUnavailable, UsageError
+from mai_usage_ext.ports import SystemClock
+from mai_usage_ext.services.directory import Directory
+from mai_usage_ext.services.health import HealthCheck
+from mai_usage_ext.services.reports import Reports
+from mai_usage_ext.settings import Settings
+
+
+class Idle:
+    """A ledger with nothing to do, as the health page asks for its depth."""
+
+    depth = 0
+
+
+@pytest.fixture
+def services(database_url: str) -> Iterator[ApiServices]:
+    settings = Settings.from_env(
+        {"MAI_USAGE_DATABASE_URL": database_url, "MAI_USAGE_TIMEZONE": "Asia/Tokyo"}
+    )
+    bench, clock = open_workbench(settings), SystemClock()
+    yield ApiServices(
+        directory=Directory(bench.organization_rows, default_id=bench.default_id, clock=clock),
+        reports=Reports(bench.usage, bench.holds, clock=clock),
+        health=HealthCheck(Idle(), bench.holds, version="0", complaints=()),  # type: ignore[arg-type]
+    )
+    bench.close()
+
+
+def client_of(provide: Callable[[], ApiServices], *, role: str = "user") -> TestClient:
+    app = FastAPI()
+    user = SimpleNamespace(id="alice", role=role)
+    for prefix in (PREFIX, ALIAS):
+        app.include_router(usage_router(provide, verified_user=lambda: user, prefix=prefix))
+        app.include_router(assets_router(prefix))
+        app.include_router(nothing_else_router(prefix))
+    return TestClient(app, raise_server_exceptions=False)
+
+
+@pytest.mark.parametrize("prefix", [PREFIX, ALIAS])
+def test_an_organization_that_used_nothing_yet(services: ApiServices, prefix: str) -> None:
+    body = client_of(lambda: services).get(f"{prefix}/usage/my-organization").json()
+    assert body["success"] is True
+    stats = body["stats"]
+    assert (stats["client_org_name"], stats["time_zone"]) == ("Default", "Asia/Tokyo")
+    assert (stats["today"]["cost"], stats["today"]["requests"]) == ("0", 0)
+    assert stats["this_month"]["average_daily_cost"] == "0"
+    assert len(stats["daily_history"]) == 30
+    assert stats["daily_history"][-1]["date"] == stats["today"]["date"]
+    today = client_of(lambda: services).get(f"{prefix}/usage/my-organization/today").json()
+    assert today["today"]["tokens"] == 0
+    assert today["last_updated"].endswith("Z")
+
+
+def test_health_is_for_admins(services: ApiServices) -> None:
+    assert client_of(lambda: services).get(f"{PREFIX}/health").status_code == 404
+    answer = client_of(lambda: services, role="admin").get(f"{PREFIX}/health")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "ok"
+
+
+def test_a_meter_that_does_not_run_says_why() -> None:
+    def not_running() -> ApiServices:
+        raise NotRunning("BILLING_CURRENCY is 'x'; expected a three-letter code")
+
+    answer = client_of(not_running).get(f"{PREFIX}/usage/my-organization")
+    assert answer.status_code == 503
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "BILLING_CURRENCY" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("path", ["", "/", "/nope", "/usage", "/usage/my-organization/x"])
+def test_everything_else_is_not_found(services: ApiServices, method: str, path: str) -> None:
+    answer = client_of(lambda: services).request(method, PREFIX + path)
+    assert answer.status_code == 404
+    assert answer.json()["status"] == 404
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (BadInput("name", got="", expected="a name"), 422),
+        (StorageUnavailable("locked"), 503),
+        (UsageError("odd"), 500),
+    ],
+)
+def test_statuses_stand_in_one_table(error: UsageError, status: int) -> None:
+    assert status_of(error)[0] == status
+
+
+def test_assets_are_listed_ones_only(services: ApiServices) -> None:
+    client = client_of(lambda: services)
+    url = read_loader(PREFIX).partition(f"{PREFIX}/ui/assets/")[2].partition(".js")[0] + ".js"
+    answer = client.get(f"{PREFIX}/ui/assets/{url}")
+    assert answer.status_code == 200
+    assert "immutable" in answer.headers["cache-control"]
+    assert "text/javascript" in answer.headers["content-type"]
+    for name in ("manifest.json", "loader.js", "..%2F__init__.py", "x.js"):
+        assert client.get(f"{PREFIX}/ui/assets/{name}").status_code == 404
+
+
+def test_the_loader_keeps_what_the_host_had(tmp_path: Path) -> None:
+    host_loader = tmp_path / "loader.js"
+    host_loader.write_text("// the host's own\n")
+    app: Any = FastAPI()
+    app.router.routes.insert(0, loader_route(host_loader, prefix=PREFIX))
+    client = TestClient(app)
+    answer = client.get("/static/loader.js")
+    assert answer.text.startswith("// the host's own\n")
+    assert f"{PREFIX}/ui/assets/organization-usage-" in answer.text
+    assert answer.headers["cache-control"] == "no-cache"
+    assert client.head("/static/loader.js").status_code == 200

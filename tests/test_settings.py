@@ -1,0 +1,91 @@
+"""Settings: each wrong one is named, with what it got and what would be right."""
+
+import pytest
+
+from mai_usage_ext.errors import ConfigurationError
+from mai_usage_ext.settings import SETTINGS, Settings
+
+BAD = {
+    "ENABLE_MAI_USAGE_EXT": ["maybe"],
+    "OPENROUTER_BASE_URL": [
+        "openrouter.ai",
+        "ftp://x/y",
+        "https://",
+        "http://x:99999/",
+        "http://x:0",
+    ],
+    "OPENROUTER_PROVISIONING_KEY": ["two words", "schlüssel"],
+    "DEFAULT_MARKUP_RATE": ["-1", "1,3", "NaN", "1.00000001", "2000", "1e99999999"],
+    "BILLING_CURRENCY": ["usd", "EURO", "12"],
+    "MAI_USAGE_DEFAULT_ORGANIZATION": ["x" * 201, "a\tb"],
+    "MAI_USAGE_TIMEZONE": ["Mars/Phobos", "../../etc/passwd"],
+    "MAI_USAGE_ON_START_FAILURE": ["maybe"],
+    "MAI_USAGE_DEFAULT_HOLD": ["-1", "much", "9000001"],
+    "MAI_USAGE_COMMIT_WAIT_MS": ["0", "1.5", "x"],
+    "MAI_USAGE_QUEUE_SIZE": ["0", "1e6", "-5"],
+    "MAI_USAGE_LEASE_SECONDS": ["0", "3601", "soon"],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in BAD.items() for value in values]
+)
+def test_a_wrong_value_is_named(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        Settings.from_env({name: value})
+    [problem] = raised.value.problems
+    setting = next(setting for setting in SETTINGS if setting.name == name)
+    assert problem.startswith(f"{name} is ")
+    assert problem.endswith(f"expected {setting.expected}")
+    assert (repr(value) in problem) != setting.is_secret
+
+
+def test_every_setting_that_can_be_wrong_has_its_bad_input() -> None:
+    # Whether a database URL can be used is the database's to say, and tested there.
+    assert {setting.name for setting in SETTINGS} - set(BAD) == {"MAI_USAGE_DATABASE_URL"}
+
+
+def test_all_problems_come_at_once() -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        Settings.from_env({"BILLING_CURRENCY": "x", "MAI_USAGE_QUEUE_SIZE": "y"})
+    assert len(raised.value.problems) == 2
+
+
+def test_a_misspelt_setting_does_not_hold_silently() -> None:
+    with pytest.raises(ConfigurationError, match="MAI_USAGE_QUEU_SIZE is not a setting"):
+        Settings.from_env({"MAI_USAGE_QUEU_SIZE": "5"})
+
+
+def test_defaults() -> None:
+    settings = Settings.from_env({})
+    assert settings.enabled
+    assert settings.base_urls == ("https://openrouter.ai/api/v1",)
+    assert settings.default_rate_micro == 1_300_000
+    assert settings.provisioning_key is None
+    assert settings.default_organization == "Default"
+
+
+def test_values() -> None:
+    settings = Settings.from_env(
+        {
+            "OPENROUTER_BASE_URL": "http://127.0.0.1:8000/api/v1/; https://other/v1",
+            "OPENROUTER_PROVISIONING_KEY": "sk-or-v1-secret",
+            "MAI_USAGE_DEFAULT_ORGANIZATION": "off",
+            "MAI_USAGE_LEASE_SECONDS": "2",
+            "ENABLE_MAI_USAGE_EXT": "False",
+        }
+    )
+    assert settings.base_urls == ("http://127.0.0.1:8000/api/v1", "https://other/v1")
+    assert settings.default_organization is None
+    assert settings.lease_ms == 2000
+    assert not settings.enabled
+    assert "sk-or-v1-secret" not in repr(settings)
+
+
+def test_reading_leniently_keeps_the_good_ones() -> None:
+    settings, problems = Settings.read(
+        {"MAI_USAGE_ON_START_FAILURE": "allow", "BILLING_CURRENCY": "x"}
+    )
+    assert settings.on_start_failure == "allow"
+    assert settings.billing_currency == "USD"
+    assert len(problems) == 1
