@@ -32,11 +32,30 @@ class MeteredBody:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
-    async def read(self, n: int = -1) -> bytes:
-        return await self._pass(self._inner.read, n)
+    # Hosts read streams by these two, chunk by chunk, so they do without the detour of _pass.
 
     async def readany(self) -> bytes:
-        return await self._pass(self._inner.readany)
+        try:
+            data = await self._inner.readany()
+        except Exception:
+            self._watch.finish(interrupted=True)
+            raise
+        if self._watch.saw(data) or self._inner.at_eof():
+            await self._committed()
+        return data
+
+    async def readchunk(self) -> tuple[bytes, bool]:
+        try:
+            data, is_end_of_chunk = await self._inner.readchunk()
+        except Exception:
+            self._watch.finish(interrupted=True)
+            raise
+        if self._watch.saw(data) or self._inner.at_eof():
+            await self._committed()
+        return data, is_end_of_chunk
+
+    async def read(self, n: int = -1) -> bytes:
+        return await self._pass(self._inner.read, n)
 
     async def readline(self, **kwargs: Any) -> bytes:
         return await self._pass(self._inner.readline, **kwargs)
@@ -47,20 +66,10 @@ class MeteredBody:
     async def readexactly(self, n: int) -> bytes:
         return await self._pass(self._inner.readexactly, n)
 
-    async def readchunk(self) -> tuple[bytes, bool]:
-        try:
-            data, is_end_of_chunk = await self._inner.readchunk()
-        except Exception:
-            self._watch.finish(interrupted=True)
-            raise
-        await self._saw(data)
-        return data, is_end_of_chunk
-
     def read_nowait(self, n: int = -1) -> bytes:
         # Nothing can be awaited here, so the end is booked and its commit not waited for.
         data = self._inner.read_nowait(n)
-        self._watch.saw(data)
-        if self._watch.has_ended or self._inner.at_eof():
+        if self._watch.saw(data) or self._inner.at_eof():
             self._watch.finish()
         return data
 
@@ -90,16 +99,9 @@ class MeteredBody:
             # A cancelled read is no end: the reader may come back. If it does not, it closes.
             self._watch.finish(interrupted=True)
             raise
-        await self._saw(data)
-        return data
-
-    async def _saw(self, data: bytes) -> None:
-        watch = self._watch
-        if watch.is_finished:
-            return
-        watch.saw(data)
-        if watch.has_ended or self._inner.at_eof():
+        if self._watch.saw(data) or self._inner.at_eof():
             await self._committed()
+        return data
 
     async def _committed(self) -> None:
         """Wait for the entry's commit, for a bounded time. Cancelling the wait cancels nothing."""

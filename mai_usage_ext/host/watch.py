@@ -5,7 +5,7 @@ import time
 from concurrent.futures import Future
 from typing import Any
 
-from mai_usage_ext.guard import shielded
+from mai_usage_ext.guard import shielded, swallow
 from mai_usage_ext.metering.answers import Answer, Ending, read_body
 from mai_usage_ext.metering.money import parse_json
 from mai_usage_ext.metering.stream import StreamWatcher
@@ -67,20 +67,26 @@ class Watch:
         self.is_finished = False
         self._note_id(header_id)
 
-    def saw(self, data: bytes) -> None:
-        """The host is about to get these bytes. Never raises, never changes them."""
+    def saw(self, data: bytes) -> bool:
+        """The host is about to get these bytes; true when they end the answer by themselves.
+
+        Never raises, never changes them. This runs for every chunk of every chat.
+        """
         if self.is_finished:
-            return
-        if self._first_byte_at is None and data:
-            self._first_byte_at = time.monotonic()
-        with shielded("watching an answer"):
-            if self._stream is not None:
-                self._stream.feed(data)
-                if not self._identified:
-                    self._note_id(self._stream.generation_id)
-            elif self._size <= MAX_BODY_BYTES:
-                self._parts.append(data)
-                self._size += len(data)
+            return False
+        stream = self._stream
+        try:
+            if self._first_byte_at is None and data:
+                self._first_byte_at = time.monotonic()
+            if stream is None:
+                self._keep(data)
+                return False
+            stream.feed(data)
+            if not self._identified:
+                self._note_id(stream.generation_id)
+        except Exception as error:  # noqa: BLE001 - shielded(), without its cost for each chunk
+            swallow("watching an answer", error)
+        return stream is not None and stream.ended
 
     @property
     def has_ended(self) -> bool:
@@ -102,6 +108,11 @@ class Watch:
             )
         self._parts.clear()
         return self._commit
+
+    def _keep(self, data: bytes) -> None:
+        if self._size <= MAX_BODY_BYTES:
+            self._parts.append(data)
+            self._size += len(data)
 
     def _answer(self, *, interrupted: bool) -> Answer:
         if self._stream is not None:
