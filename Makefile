@@ -1,0 +1,55 @@
+# A bare machine needs Python 3.11 or 3.12, Node 20.19 or newer, and git. Everything else is fetched
+# into this folder: .venv, .venv-0.6.18 (the oldest host), .tools and node_modules.
+
+PYTHON ?= python3
+ARGS ?=
+
+install := $(PYTHON) tests/workshop/install.py
+python := .venv/bin/python
+npm := npm --silent --prefix svelte_components
+# Branch coverage is asked for where the money is decided.
+coverage := --cov=mai_usage_ext/metering --cov=mai_usage_ext/services --cov-branch --cov-report=term:skip-covered
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help install demo test test-quick lint bench build clean
+
+help: ## list these targets
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+install: ## install everything into this folder; quick when it is there already
+	@$(install)
+
+demo: build ## a real Open WebUI with live traffic; ARGS=--once plays, checks, prints and stops
+	@$(install) host
+	@.venv/bin/mai-usage demo $(ARGS)
+
+test: install lint ## everything that has to hold: lint, front end, every test
+	@$(npm) test
+	@$(python) -m pytest $(coverage) $(ARGS)
+
+test-quick: ## the tests that start no host and no browser
+	@$(install) host
+	@$(python) -m pytest -m "not host and not browser and not slow" $(ARGS)
+
+lint: ## format, lint and types, changing nothing
+	@$(install) host component
+	@$(python) -m ruff format --check --quiet .
+	@$(python) -m ruff check .
+	@$(python) -m mypy
+	@$(npm) run lint
+	@$(npm) run check
+
+bench: ## measure speed and print the figures
+	@$(install) host
+	@$(python) -m tests.benchmarks $(ARGS)
+
+build: ## build the web component into mai_usage_ext/frontend
+	@$(install) component
+	@$(npm) run build
+
+clean: ## remove everything that was installed or made here
+	rm -rf .venv .venv-0.6.18 .tools .demo build dist *.egg-info
+	rm -rf svelte_components/node_modules tests/simulator/node/node_modules
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks .coverage .coverage.*
+	find mai_usage_ext migrations tests -name __pycache__ -prune -exec rm -rf {} +
