@@ -23,6 +23,7 @@ from mai_usage_ext.host.attachment import Attachment
 from mai_usage_ext.host.keys import HostKeys
 from mai_usage_ext.host.outbound import Gate, Outbound
 from mai_usage_ext.host.seams import Seams, find_seams, prototype_in_host
+from mai_usage_ext.host.serving import host_app
 from mai_usage_ext.jobs.thread import Job, JobThread
 from mai_usage_ext.openrouter.client import OpenRouterClient
 from mai_usage_ext.openrouter.prices import PriceBook
@@ -51,6 +52,7 @@ __all__ = [
     "install",
     "metering",
     "open_workbench",
+    "rehearse",
     "uninstall",
 ]
 
@@ -119,6 +121,17 @@ def open_workbench(
         usage=UsageRows(database),
         default_id=default_id,
     )
+
+
+def rehearse(settings: Settings) -> None:
+    """Find the seams of the imported host and open its database as a start would, then let go.
+
+    Raises what a start would raise; a no-op where the extension is switched off.
+    """
+    if not settings.enabled:
+        return
+    seams = find_seams(host_app())
+    open_workbench(settings, host_database_url=seams.database_url).close()
 
 
 class KeysInOrder:

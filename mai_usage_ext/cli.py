@@ -11,6 +11,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from mai_usage_ext.errors import UsageError
@@ -18,6 +19,8 @@ from mai_usage_ext.settings import Settings
 from mai_usage_ext.version import __version__
 
 if TYPE_CHECKING:
+    from mai_usage_ext.storage.migrate import MigrationState
+
     # The class has no public name, and takes a parameter only for the type checker.
     Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -61,18 +64,17 @@ def _add_serve(commands: "Commands") -> None:
 
 
 def _serve(args: argparse.Namespace) -> int:
-    from mai_usage_ext.bootstrap import open_workbench
-    from mai_usage_ext.host.seams import host_database_url, prototype_in_host
+    from mai_usage_ext.bootstrap import rehearse
     from mai_usage_ext.host.serving import serve
 
-    os.environ.setdefault("FROM_INIT_PY", "true")
+    # Better no server than one whose meter turns out not to start.
     settings = Settings.from_env(os.environ)
-    if settings.enabled:
-        # Better no server than one whose meter turns out not to start.
-        open_workbench(
-            settings, host_database_url=host_database_url(), prototype=prototype_in_host()
-        ).close()
-    serve(host=args.host, port=args.port, workers=args.workers)
+    serve(
+        host=args.host,
+        port=args.port,
+        workers=args.workers,
+        before=lambda: rehearse(settings),
+    )
     return 0
 
 
@@ -105,8 +107,16 @@ def _migrate_status(_args: argparse.Namespace) -> int:
 
     with open_migrator(os.environ) as migrator:
         for state in migrator.status():
-            print(state)
+            print(f"{state.number:04d}  {state.name:<30}  {_applied(state)}")
     return 0
+
+
+def _applied(state: "MigrationState") -> str:
+    if state.applied_at_ms is None:
+        return "waits to be applied"
+    applied = datetime.fromtimestamp(state.applied_at_ms // 1000, UTC).isoformat(sep=" ")
+    notes = ["" if state.is_known else "by a newer version", "script changed since"]
+    return " · ".join(filter(None, [f"applied {applied}", *notes[: 1 + state.is_changed]]))
 
 
 def _migrate_up(args: argparse.Namespace) -> int:

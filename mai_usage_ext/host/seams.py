@@ -7,6 +7,9 @@ read in the published wheels 0.6.18 and 0.12.4.
 import importlib
 import importlib.util
 import inspect
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -69,13 +72,21 @@ def prototype_in_host() -> bool:
 
 
 def host_database_url() -> str:
-    """The host's own ``DATABASE_URL``, defaults applied. Raises ``SeamMissing``."""
-    try:
-        return str(importlib.import_module("open_webui.env").DATABASE_URL)
-    except (ImportError, AttributeError):
+    """The host's own ``DATABASE_URL``, defaults applied. Raises ``SeamMissing``.
+
+    Asked of a process of its own: importing the host's settings here would fix them for good,
+    before the host's command has had its say.
+    """
+    asked = "from open_webui.env import DATABASE_URL; print(); print(DATABASE_URL)"
+    environ = {"WEBUI_SECRET_KEY": "unused", **os.environ, "FROM_INIT_PY": "true"}
+    answer = subprocess.run(
+        [sys.executable, "-c", asked], env=environ, capture_output=True, text=True, check=False
+    )
+    if answer.returncode:
         raise SeamMissing(
             "database", looked_for="open_webui.env.DATABASE_URL", version=host_version()
-        ) from None
+        )
+    return answer.stdout.splitlines()[-1]
 
 
 def find_seams(app: Any) -> Seams:

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+from collections.abc import Callable
 from typing import Any
 
 __all__ = ["host_app", "is_served", "serve"]
@@ -23,11 +24,14 @@ def is_served() -> bool:
     return os.environ.get(_MARK) == "true"
 
 
-def serve(*, host: str, port: int, workers: int | None) -> None:
+def serve(
+    *, host: str, port: int, workers: int | None, before: Callable[[], None] | None = None
+) -> None:
     """``open-webui serve``, secret key file and all, for an app with the extension in it.
 
     The host's command imports its own app by name in every worker; only that name is exchanged, so
-    whatever the command learns to do in later versions is done here too.
+    whatever the command learns to do in later versions is done here too. ``before`` runs when the
+    host is imported and about to listen; what it raises ends the command.
     """
     os.environ[_MARK] = "true"
     if workers is not None:
@@ -36,6 +40,8 @@ def serve(*, host: str, port: int, workers: int | None) -> None:
     run = package.uvicorn.run
 
     def run_ours(app: Any, *args: Any, **kwargs: Any) -> Any:
+        if before is not None:
+            before()
         return run(_OUR_APP if app == _HOST_APP else app, *args, **kwargs)
 
     package.uvicorn.run = run_ours
