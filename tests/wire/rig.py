@@ -43,6 +43,8 @@ class Rig:
         """Post as the host does: a JSON string in ``data=``. Returns aiohttp's context manager."""
         current_caller.set(Caller(user_id=user, purpose=purpose) if user else None)
         body: dict[str, Any] = {"model": MODEL, "stream": stream}
+        if path == "/messages":
+            body["max_tokens"] = 100
         if path == "/embeddings":
             body = {"model": "openai/text-embedding-3-small", "input": [text, text]}
         elif path == "/responses":

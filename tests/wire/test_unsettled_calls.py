@@ -146,6 +146,15 @@ async def test_no_id_and_no_usage_stays_visible_with_its_money_held(rig: Rig) ->
     assert rig.entries() == []
 
 
+@pytest.mark.parametrize("stream", [True, False], ids=["stream", "plain"])
+async def test_messages_carry_no_cost(sqlite_rig: Rig, stream: bool) -> None:
+    """The shape of Anthropic's API names tokens only, so the generation is asked for the cost."""
+    await sqlite_rig.read("/messages", stream=stream)
+    await sqlite_rig.all_settled()
+    assert sqlite_rig.ledger_pusd() == sqlite_rig.bill_pusd() > 0
+    assert sqlite_rig.entries()[0]["purpose"] == "chat"
+
+
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 429, 500, 503])
 async def test_an_error_answer_was_not_billed(rig: Rig, status: int) -> None:
     body = await rig.read(switches={"status": status})
