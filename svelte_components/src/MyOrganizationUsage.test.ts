@@ -1,0 +1,83 @@
+import { waitFor, within } from '@testing-library/svelte';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { TAG } from './index';
+import { jsonResponse, setPageVisible, stubIntersection } from './testing/page';
+import { sampleBody } from './testing/usage';
+
+const fetchMock = vi.fn<typeof fetch>();
+let view: ReturnType<typeof stubIntersection>;
+
+beforeEach(() => {
+  view = stubIntersection();
+  setPageVisible(true);
+  localStorage.token = 'secret';
+  localStorage.locale = 'en-US';
+  fetchMock.mockReset().mockImplementation(async () => jsonResponse(sampleBody()));
+  vi.stubGlobal('fetch', fetchMock);
+});
+
+afterEach(() => {
+  document.body.replaceChildren();
+  document.documentElement.className = '';
+  localStorage.clear();
+});
+
+function mount() {
+  const element = document.body.appendChild(document.createElement(TAG));
+  const inside = () => within(element.shadowRoot as unknown as HTMLElement);
+  return { element, inside };
+}
+
+describe('<mai-organization-usage>', () => {
+  it('draws the figures inside its shadow root, with its own styles', async () => {
+    const { element, inside } = mount();
+    await waitFor(() => expect(inside().getByText('7,072')).toBeInTheDocument());
+    expect(document.body).not.toHaveTextContent('7,072');
+    const styles = [...(element.shadowRoot?.querySelectorAll('style') ?? [])];
+    expect(styles.map((style) => style.textContent).join()).toContain('--ink');
+  });
+
+  it('refreshes on demand and shows new figures', async () => {
+    const { inside } = mount();
+    await waitFor(() => expect(inside().getByText('7,072')).toBeInTheDocument());
+    const body = sampleBody();
+    body.stats.today.tokens = 8000;
+    fetchMock.mockImplementation(async () => jsonResponse(body));
+    inside().getByRole('button', { name: 'Refresh' }).click();
+    await waitFor(() => expect(inside().getByText('8,000')).toBeInTheDocument());
+    expect(fetchMock).toHaveBeenCalledTimes(2);
+  });
+
+  it('follows the host between light and dark', async () => {
+    const { inside } = mount();
+    const panel = () => inside().getByRole('region', { name: 'Organization usage' });
+    await waitFor(() => expect(panel()).toHaveAttribute('data-theme', 'light'));
+    document.documentElement.classList.add('dark');
+    await waitFor(() => expect(panel()).toHaveAttribute('data-theme', 'dark'));
+  });
+
+  it('speaks the numbers of the stored language', async () => {
+    localStorage.locale = 'de-DE';
+    const { inside } = mount();
+    await waitFor(() => expect(inside().getByText('7.072')).toBeInTheDocument());
+  });
+
+  it('aborts its load and stops watching when it is taken away', async () => {
+    fetchMock.mockImplementation(() => new Promise(() => {}));
+    const { element } = mount();
+    await waitFor(() => expect(fetchMock).toHaveBeenCalledOnce());
+    element.remove();
+    await waitFor(() => expect(view.size).toBe(0));
+    expect(fetchMock.mock.calls[0]?.[1]?.signal?.aborted).toBe(true);
+  });
+
+  it('begins anew when it is put back', async () => {
+    const { element, inside } = mount();
+    await waitFor(() => expect(inside().getByText('7,072')).toBeInTheDocument());
+    element.remove();
+    await waitFor(() => expect(view.size).toBe(0));
+    document.body.append(element);
+    await waitFor(() => expect(fetchMock).toHaveBeenCalledTimes(2));
+    await waitFor(() => expect(inside().getAllByText('7,072')).toHaveLength(1));
+  });
+});

@@ -1,0 +1,93 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { setPageVisible, stubIntersection } from '../testing/page';
+import { startRefresher, type Refresher } from './refresher';
+
+const EVERY_MS = 30_000;
+
+let element: HTMLElement;
+let refresher: Refresher;
+let view: ReturnType<typeof stubIntersection>;
+const load = vi.fn<(signal: AbortSignal) => Promise<void>>();
+
+beforeEach(async () => {
+  vi.useFakeTimers();
+  view = stubIntersection();
+  setPageVisible(true);
+  load.mockReset().mockResolvedValue();
+  element = document.body.appendChild(document.createElement('div'));
+  refresher = startRefresher({ load, element, everyMs: EVERY_MS });
+  await vi.advanceTimersByTimeAsync(0);
+});
+
+afterEach(() => {
+  refresher.stop();
+  element.remove();
+  vi.useRealTimers();
+});
+
+describe('startRefresher', () => {
+  it('loads at once and then at the interval', async () => {
+    expect(load).toHaveBeenCalledTimes(1);
+    await vi.advanceTimersByTimeAsync(EVERY_MS * 2);
+    expect(load).toHaveBeenCalledTimes(3);
+  });
+
+  it('rests while the page is behind and catches up when it comes back', async () => {
+    setPageVisible(false);
+    await vi.advanceTimersByTimeAsync(EVERY_MS * 5);
+    expect(load).toHaveBeenCalledTimes(1);
+    setPageVisible(true);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(load).toHaveBeenCalledTimes(2);
+  });
+
+  it('rests while the element is out of view', async () => {
+    view.show(false);
+    await vi.advanceTimersByTimeAsync(EVERY_MS * 5);
+    expect(load).toHaveBeenCalledTimes(1);
+    view.show(true);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(load).toHaveBeenCalledTimes(2);
+  });
+
+  it('does not load again early when it was out of view for a moment', async () => {
+    view.show(false);
+    await vi.advanceTimersByTimeAsync(1000);
+    view.show(true);
+    await vi.advanceTimersByTimeAsync(EVERY_MS - 1001);
+    expect(load).toHaveBeenCalledTimes(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(load).toHaveBeenCalledTimes(2);
+  });
+
+  it('joins a load that is under way', async () => {
+    let finish = () => {};
+    load.mockImplementation(() => new Promise((resolve) => (finish = resolve)));
+    const first = refresher.refresh();
+    const second = refresher.refresh();
+    finish();
+    await Promise.all([first, second]);
+    expect(load).toHaveBeenCalledTimes(2);
+  });
+
+  it('waits a whole interval after a refresh by hand', async () => {
+    await vi.advanceTimersByTimeAsync(EVERY_MS - 10);
+    await refresher.refresh();
+    await vi.advanceTimersByTimeAsync(EVERY_MS - 1);
+    expect(load).toHaveBeenCalledTimes(2);
+  });
+
+  it('leaves nothing behind when stopped, not even a load under way', async () => {
+    load.mockImplementation(() => new Promise(() => {}));
+    void refresher.refresh();
+    const { signal } = { signal: load.mock.lastCall?.[0] };
+    refresher.stop();
+    expect(signal?.aborted).toBe(true);
+    expect(view.size).toBe(0);
+    expect(vi.getTimerCount()).toBe(0);
+    setPageVisible(true);
+    await refresher.refresh();
+    expect(vi.getTimerCount()).toBe(0);
+    expect(load).toHaveBeenCalledTimes(2);
+  });
+});
