@@ -1,0 +1,1 @@
+"""peewee only here: models, stores, the group-commit writer, and what differs between databases."""

@@ -1,0 +1,242 @@
+"""The rules of a group of changes, without a database: what was known, plus changes, is a plan.
+
+Every change is judged in order against the state that the changes before it left, and the plan adds
+up what touches one row, so that each row is written once. Two sums hold after every fold:
+
+* ``held`` of a month is the sum of the estimates of the holds of it that are not closed;
+* ``spent`` of a month is the sum of what its ledger entries billed.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from mai_usage_ext.metering.days import month_of
+from mai_usage_ext.ports import Hold, HoldState, LedgerEntry, Outcome
+from mai_usage_ext.storage.changes import Change, Defer, Identify, Place, Settle, Void
+
+__all__ = ["CellKey", "HoldRow", "MonthKey", "Plan", "cell_key", "entry_key", "fold", "month_keys"]
+
+MonthKey = tuple[str, str]
+"""Organization and month."""
+CellKey = tuple[str, str, str, str, str, str]
+"""Organization, ISO day, user, model, provider, purpose: in the order of the table's key."""
+EntryKey = tuple[str, int]
+"""Generation id and sequence."""
+
+
+@dataclass(slots=True)
+class HoldRow:
+    """The part of a hold's row that changes, and the money it holds, in the order of
+    ``statements.HOLD_ROW``."""
+
+    id: str
+    organization_id: str
+    month: str
+    estimate_pusd: int
+    state: HoldState = HoldState.OPEN
+    generation_id: str | None = None
+    outcome: Outcome | None = None
+    reason: str | None = None
+    next_attempt_ms: int | None = None
+    first_byte_ms: int | None = None
+    duration_ms: int | None = None
+    closed_at_ms: int | None = None
+
+
+@dataclass(slots=True)
+class Plan:
+    """What one transaction has to write. ``results`` are those of the changes, in order."""
+
+    placed: list[tuple[Hold, HoldRow]] = field(default_factory=list)
+    changed: dict[str, HoldRow] = field(default_factory=dict)
+    booked: list[tuple[Hold, LedgerEntry]] = field(default_factory=list)
+    cells: dict[CellKey, list[int]] = field(default_factory=dict)
+    months: dict[MonthKey, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
+    results: list[bool | None] = field(default_factory=list)
+
+
+def entry_key(entry: LedgerEntry) -> EntryKey:
+    return entry.generation_id, entry.sequence
+
+
+def cell_key(entry: LedgerEntry) -> CellKey:
+    return (
+        entry.organization_id,
+        entry.day.isoformat(),
+        entry.user_id or "",
+        entry.model,
+        entry.provider,
+        entry.purpose,
+    )
+
+
+def month_keys(changes: Iterable[Change]) -> set[MonthKey]:
+    """Every month row that these changes may touch."""
+    keys: set[MonthKey] = set()
+    for change in changes:
+        keys.add((change.hold.organization_id, change.hold.month))
+        if isinstance(change, Settle):
+            keys.add((change.entry.organization_id, month_of(change.entry.day)))
+    return keys
+
+
+def fold(
+    changes: Iterable[Change],
+    *,
+    rows: Mapping[str, HoldRow],
+    booked: set[EntryKey],
+    now_ms: int,
+    in_doubt: bool = False,
+) -> Plan:
+    """What ``changes`` do to the holds in ``rows`` and the ledger entries in ``booked``.
+
+    ``in_doubt`` says that these very changes may have been committed before, by a commit whose
+    answer never came: then a settlement that finds itself done is told so.
+    """
+    folding = _Folding(dict(rows), set(booked), now_ms, in_doubt=in_doubt)
+    for change in changes:
+        folding.plan.results.append(folding.take(change))
+    return folding.plan
+
+
+class _Folding:
+    def __init__(
+        self, rows: dict[str, HoldRow], booked: set[EntryKey], now_ms: int, *, in_doubt: bool
+    ) -> None:
+        self.plan = Plan()
+        self._rows = rows
+        self._booked = booked
+        self._now_ms = now_ms
+        self._in_doubt = in_doubt
+        self._new: set[str] = set()
+
+    def take(self, change: Change) -> bool | None:
+        match change:
+            case Place(hold=hold):
+                self._place(hold)
+            case Identify():
+                self._identify(change)
+            case Settle():
+                return self._settle(change)
+            case Defer():
+                self._defer(change)
+            case Void():
+                self._void(change)
+        return None
+
+    def _place(self, hold: Hold) -> HoldRow:
+        row = self._rows.get(hold.id)
+        if row is not None:
+            return row
+        row = HoldRow(
+            id=hold.id,
+            organization_id=hold.organization_id,
+            month=hold.month,
+            estimate_pusd=hold.estimate_pusd,
+        )
+        self._rows[hold.id] = row
+        self._new.add(hold.id)
+        self.plan.placed.append((hold, row))
+        self._hold_money(row, row.estimate_pusd)
+        return row
+
+    def _identify(self, change: Identify) -> None:
+        row = self._rows.get(change.hold.id)
+        if row is None or row.state.is_closed or row.generation_id is not None:
+            return
+        row.generation_id = change.generation_id
+        if row.state is HoldState.UNIDENTIFIED:
+            row.state, row.next_attempt_ms = HoldState.PENDING, self._now_ms
+        self._touch(row)
+
+    def _settle(self, change: Settle) -> bool:
+        entry = change.entry
+        row = self._rows.get(change.hold.id)
+        if entry_key(entry) in self._booked:
+            return self._settle_again(row, entry)
+        self._book(change.hold, entry)
+        if row is None or row.state in (HoldState.SETTLED, HoldState.DUPLICATE):
+            return True
+        # A void hold whose call was billed after all has freed its money already.
+        self._close(row, HoldState.SETTLED, reason=None)
+        row.generation_id, row.outcome = entry.generation_id, entry.outcome
+        row.first_byte_ms, row.duration_ms = entry.first_byte_ms, entry.duration_ms
+        return True
+
+    def _settle_again(self, row: HoldRow | None, entry: LedgerEntry) -> bool:
+        if row is None:
+            return False
+        if row.state.is_closed:
+            return self._in_doubt and row.state is HoldState.SETTLED
+        self._close(row, HoldState.DUPLICATE, reason="its generation is in the ledger already")
+        row.generation_id, row.outcome = entry.generation_id, entry.outcome
+        return False
+
+    def _defer(self, change: Defer) -> None:
+        # A hold that was refused by a full queue becomes visible at the latest now.
+        row = self._place(change.hold)
+        if row.state.is_closed:
+            return
+        row.generation_id = change.generation_id or row.generation_id
+        row.state, row.reason = change.state, change.reason
+        row.outcome = change.outcome
+        row.next_attempt_ms = change.next_attempt_ms
+        row.first_byte_ms, row.duration_ms = change.first_byte_ms, change.duration_ms
+        if row.state is HoldState.PENDING:
+            if row.generation_id is None:
+                row.state = HoldState.UNIDENTIFIED
+            elif row.next_attempt_ms is None:
+                row.next_attempt_ms = self._now_ms
+        self._touch(row)
+
+    def _void(self, change: Void) -> None:
+        row = self._rows.get(change.hold.id)
+        if row is None or row.state.is_closed:
+            return
+        self._close(row, HoldState.VOID, reason=change.reason)
+
+    def _close(self, row: HoldRow, state: HoldState, *, reason: str | None) -> None:
+        if not row.state.is_closed:
+            self._hold_money(row, -row.estimate_pusd)
+        row.state, row.reason = state, reason
+        row.closed_at_ms, row.next_attempt_ms = self._now_ms, None
+        self._touch(row)
+
+    def _book(self, hold: Hold, entry: LedgerEntry) -> None:
+        self._booked.add(entry_key(entry))
+        self.plan.booked.append((hold, entry))
+        self.plan.months[entry.organization_id, month_of(entry.day)][0] += entry.billed_pusd
+        key = cell_key(entry)
+        cell = self.plan.cells.get(key)
+        if cell is None:
+            self.plan.cells[key] = _amounts(entry)
+        else:
+            for place, amount in enumerate(_amounts(entry)):
+                cell[place] += amount
+
+    def _hold_money(self, row: HoldRow, amount: int) -> None:
+        self.plan.months[row.organization_id, row.month][1] += amount
+
+    def _touch(self, row: HoldRow) -> None:
+        if row.id not in self._new:
+            self.plan.changed[row.id] = row
+
+
+def _amounts(entry: LedgerEntry) -> list[int]:
+    """What one entry adds to its cell, in the order of ``models.CELL_SUMS``."""
+    timed = entry.first_byte_ms is not None
+    return [
+        1,
+        int(entry.outcome is Outcome.FAILED),
+        int(entry.outcome is Outcome.CANCELLED),
+        entry.prompt_tokens,
+        entry.completion_tokens,
+        entry.cached_tokens,
+        entry.reasoning_tokens,
+        entry.raw_pusd,
+        entry.billed_pusd,
+        entry.first_byte_ms or 0,
+        int(timed),
+        entry.duration_ms or 0,
+    ]

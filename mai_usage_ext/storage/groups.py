@@ -1,0 +1,165 @@
+"""One group of changes, one transaction."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from peewee import Database
+
+from mai_usage_ext.ports import Hold, HoldState, LedgerEntry, Outcome
+from mai_usage_ext.storage.changes import Change, Place, Settle
+from mai_usage_ext.storage.folding import (
+    CellKey,
+    EntryKey,
+    HoldRow,
+    MonthKey,
+    Plan,
+    fold,
+    month_keys,
+)
+from mai_usage_ext.storage.models import CELL_KEY, CELL_SUMS
+from mai_usage_ext.storage.partition import partition_day
+from mai_usage_ext.storage.sessions import transaction
+from mai_usage_ext.storage.statements import Reads, Writes
+
+__all__ = ["GroupCommit"]
+
+
+class GroupCommit:
+    """Writes groups through one thread's connection.
+
+    The order is always the same, and sorted within: month rows, holds, ledger, cells. Whoever
+    touches a hold or a counter has its month's row locked first, so that processes wait for each
+    other there and never deadlock further down. On SQLite the transaction itself is the lock.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._reads = Reads(db)
+        self._writes = Writes(db)
+
+    def commit(
+        self,
+        changes: Sequence[Change],
+        *,
+        now_ms: int,
+        is_retry: bool = False,
+        in_doubt: bool = False,
+    ) -> list[bool | None]:
+        """Commit all of ``changes`` or none; return their results.
+
+        ``is_retry`` looks up holds that are placed here too; ``in_doubt`` says that the commit
+        may have gone through before without an answer.
+        """
+        with transaction(self._db):
+            self._reads.lock_months(month_keys(changes))
+            plan = fold(
+                changes,
+                rows=self._known_holds(changes, is_retry=is_retry),
+                booked=self._known_entries(changes),
+                now_ms=now_ms,
+                in_doubt=in_doubt,
+            )
+            self._write(plan)
+        return plan.results
+
+    def _known_holds(self, changes: Sequence[Change], *, is_retry: bool) -> dict[str, HoldRow]:
+        placed = set() if is_retry else {c.hold.id for c in changes if isinstance(c, Place)}
+        ids = sorted({change.hold.id for change in changes} - placed)
+        return {row[0]: _hold_row(row) for row in self._reads.holds(ids)}
+
+    def _known_entries(self, changes: Sequence[Change]) -> set[EntryKey]:
+        ids = sorted({c.entry.generation_id for c in changes if isinstance(c, Settle)})
+        return {(row[0], row[1]) for row in self._reads.entries(ids)}
+
+    def _write(self, plan: Plan) -> None:
+        writes = self._writes
+        months = [_month(key, sums) for key, sums in sorted(plan.months.items()) if any(sums)]
+        writes.add_to_month.run(months)
+        writes.insert_hold.run([_new_hold(hold, row) for hold, row in plan.placed])
+        writes.update_hold.run([_hold_state(row) for _, row in sorted(plan.changed.items())])
+        plan.booked.sort(key=lambda booked: booked[1].generation_id)
+        writes.insert_entry.run([_entry(hold, entry) for hold, entry in plan.booked])
+        writes.add_to_cell.run([_cell(key, sums) for key, sums in sorted(plan.cells.items())])
+
+
+def _month(key: MonthKey, sums: list[int]) -> dict[str, Any]:
+    organization_id, month = key
+    spent, held = sums
+    return {
+        "organization_id": organization_id,
+        "month": month,
+        "user_id": "",
+        "spent_pusd": spent,
+        "held_pusd": held,
+    }
+
+
+def _cell(key: CellKey, sums: list[int]) -> dict[str, Any]:
+    return dict(zip((*CELL_KEY, *CELL_SUMS), (*key, *sums), strict=True))
+
+
+def _hold_row(row: tuple[Any, ...]) -> HoldRow:
+    known = HoldRow(*row)
+    known.state = HoldState(known.state)
+    known.outcome = None if known.outcome is None else Outcome(known.outcome)
+    return known
+
+
+def _hold_state(row: HoldRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "state": row.state.value,
+        "generation_id": row.generation_id,
+        "outcome": None if row.outcome is None else row.outcome.value,
+        "reason": row.reason,
+        "next_attempt_ms": row.next_attempt_ms,
+        "first_byte_ms": row.first_byte_ms,
+        "duration_ms": row.duration_ms,
+        "closed_at_ms": row.closed_at_ms,
+    }
+
+
+def _new_hold(hold: Hold, row: HoldRow) -> dict[str, Any]:
+    return {
+        **_hold_state(row),
+        "organization_id": hold.organization_id,
+        "user_id": hold.user_id or "",
+        "model": hold.model,
+        "purpose": hold.purpose,
+        "estimate_pusd": hold.estimate_pusd,
+        "rate_micro": hold.rate_micro,
+        "fee_pusd": hold.fee_pusd,
+        "day": hold.day.isoformat(),
+        "month": hold.month,
+        "at_ms": hold.at_ms,
+        "owner": hold.owner,
+        "attempts": 0,
+    }
+
+
+def _entry(hold: Hold, entry: LedgerEntry) -> dict[str, Any]:
+    return {
+        "generation_id": entry.generation_id,
+        "sequence": entry.sequence,
+        "partition_day": partition_day(entry.generation_id, hold.at_ms).isoformat(),
+        "organization_id": entry.organization_id,
+        "user_id": entry.user_id or "",
+        "model": entry.model,
+        "provider": entry.provider,
+        "purpose": entry.purpose,
+        "day": entry.day.isoformat(),
+        "at_ms": entry.at_ms,
+        "prompt_tokens": entry.prompt_tokens,
+        "completion_tokens": entry.completion_tokens,
+        "cached_tokens": entry.cached_tokens,
+        "reasoning_tokens": entry.reasoning_tokens,
+        "raw_pusd": entry.raw_pusd,
+        "billed_pusd": entry.billed_pusd,
+        "rate_micro": entry.rate_micro,
+        "fee_pusd": entry.fee_pusd,
+        "outcome": entry.outcome.value,
+        "source": entry.source.value,
+        "first_byte_ms": entry.first_byte_ms,
+        "duration_ms": entry.duration_ms,
+        "booked_at_ms": entry.booked_at_ms,
+    }

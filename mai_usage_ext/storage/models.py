@@ -1,0 +1,285 @@
+"""The tables, as peewee models that are bound to no database: a query says where it runs.
+
+Money is a ``BIGINT`` of picodollars and ends in ``_pusd``; instants are UTC milliseconds and end in
+``_ms``; a day is a date in the organization's zone. An unknown user is ``''``, because NULL is
+never equal to itself in a key; the stores turn it into ``None``. Indexes and foreign keys stand in
+the migrations; a test compares these models with what those create.
+"""
+
+from peewee import (
+    AutoField,
+    BigIntegerField,
+    CompositeKey,
+    DateField,
+    IntegerField,
+    Model,
+    TextField,
+)
+
+__all__ = [
+    "CELL_KEY",
+    "CELL_SUMS",
+    "ClientDailyUsage",
+    "ClientLiveCounter",
+    "ClientModelDailyUsage",
+    "ClientMonthTotal",
+    "ClientOrganization",
+    "ClientUserDailyUsage",
+    "PricingRule",
+    "UsageHold",
+    "UsageLedger",
+    "UsageProcess",
+    "UserClientMapping",
+    "all_models",
+]
+
+CELL_KEY = ("organization_id", "day", "user_id", "model", "provider", "purpose")
+# What a live cell and the three daily tables add up, in the order the writer adds it.
+CELL_SUMS = (
+    "requests",
+    "failures",
+    "cancelled",
+    "prompt_tokens",
+    "completion_tokens",
+    "cached_tokens",
+    "reasoning_tokens",
+    "raw_pusd",
+    "billed_pusd",
+    "first_byte_ms_sum",
+    "first_byte_count",
+    "duration_ms_sum",
+)
+
+
+class ClientOrganization(Model):
+    id = TextField(primary_key=True)
+    name = TextField()
+    slug = TextField(unique=True)
+    status = TextField(default="active")
+    timezone = TextField(default="UTC")
+    billing_currency = TextField(default="USD")
+    monthly_limit_pusd = BigIntegerField(null=True)
+    on_limit = TextField(default="block")
+    on_meter_failure = TextField(null=True)
+    billing_email = TextField(default="")
+    contacts = TextField(default="")
+    notes = TextField(default="")
+    openrouter_key_ciphertext = TextField(null=True)
+    openrouter_key_hash = TextField(null=True)
+    openrouter_key_label = TextField(null=True)
+    created_at_ms = BigIntegerField()
+    updated_at_ms = BigIntegerField()
+    deactivated_at_ms = BigIntegerField(null=True)
+
+    class Meta:
+        table_name = "client_organizations"
+
+
+class UserClientMapping(Model):
+    """Who belonged where and when; ``valid_to_ms`` is null while it still holds."""
+
+    user_id = TextField()
+    valid_from_ms = BigIntegerField()
+    valid_to_ms = BigIntegerField(null=True)
+    organization_id = TextField()
+    role = TextField(default="member")
+    monthly_limit_pusd = BigIntegerField(null=True)
+    openrouter_user_id = TextField(null=True)
+    created_at_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "user_client_mappings"
+        primary_key = CompositeKey("user_id", "valid_from_ms")
+
+
+class PricingRule(Model):
+    """A price from an instant on; null means every organization, or every model."""
+
+    id = AutoField()
+    organization_id = TextField(null=True)
+    model_pattern = TextField(null=True)
+    effective_from_ms = BigIntegerField()
+    rate_micro = BigIntegerField()
+    fee_pusd = BigIntegerField(default=0)
+    created_at_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "pricing_rules"
+
+
+class UsageHold(Model):
+    """``closed_at_ms`` is null exactly while the hold keeps its money."""
+
+    id = TextField(primary_key=True)
+    organization_id = TextField()
+    user_id = TextField()
+    model = TextField()
+    purpose = TextField()
+    estimate_pusd = BigIntegerField()
+    rate_micro = BigIntegerField()
+    fee_pusd = BigIntegerField()
+    day = DateField()
+    month = TextField()
+    at_ms = BigIntegerField()
+    owner = TextField()
+    state = TextField()
+    generation_id = TextField(null=True)
+    outcome = TextField(null=True)
+    reason = TextField(null=True)
+    attempts = IntegerField(default=0)
+    next_attempt_ms = BigIntegerField(null=True)
+    first_byte_ms = BigIntegerField(null=True)
+    duration_ms = BigIntegerField(null=True)
+    closed_at_ms = BigIntegerField(null=True)
+
+    class Meta:
+        table_name = "usage_holds"
+
+
+class UsageLedger(Model):
+    """Immutable entries. ``partition_day`` follows from the generation id, see ``partition``."""
+
+    generation_id = TextField()
+    sequence = IntegerField()
+    partition_day = DateField()
+    organization_id = TextField()
+    user_id = TextField()
+    model = TextField()
+    provider = TextField()
+    purpose = TextField()
+    day = DateField()
+    at_ms = BigIntegerField()
+    prompt_tokens = BigIntegerField()
+    completion_tokens = BigIntegerField()
+    cached_tokens = BigIntegerField()
+    reasoning_tokens = BigIntegerField()
+    raw_pusd = BigIntegerField()
+    billed_pusd = BigIntegerField()
+    rate_micro = BigIntegerField()
+    fee_pusd = BigIntegerField()
+    outcome = TextField()
+    source = TextField()
+    first_byte_ms = BigIntegerField(null=True)
+    duration_ms = BigIntegerField(null=True)
+    booked_at_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "usage_ledger"
+        primary_key = CompositeKey("generation_id", "sequence")
+
+
+class ClientMonthTotal(Model):
+    """Spent and held of a month: ``user_id`` is ``''`` for the organization as a whole."""
+
+    organization_id = TextField()
+    month = TextField()
+    user_id = TextField()
+    spent_pusd = BigIntegerField()
+    held_pusd = BigIntegerField()
+
+    class Meta:
+        table_name = "client_month_totals"
+        primary_key = CompositeKey("organization_id", "month", "user_id")
+
+
+class _Sums(Model):
+    requests = BigIntegerField()
+    failures = BigIntegerField()
+    cancelled = BigIntegerField()
+    prompt_tokens = BigIntegerField()
+    completion_tokens = BigIntegerField()
+    cached_tokens = BigIntegerField()
+    reasoning_tokens = BigIntegerField()
+    raw_pusd = BigIntegerField()
+    billed_pusd = BigIntegerField()
+    first_byte_ms_sum = BigIntegerField()
+    first_byte_count = BigIntegerField()
+    duration_ms_sum = BigIntegerField()
+
+
+class ClientLiveCounter(_Sums):
+    """A cell of a day that is not sealed yet."""
+
+    organization_id = TextField()
+    day = DateField()
+    user_id = TextField()
+    model = TextField()
+    provider = TextField()
+    purpose = TextField()
+
+    class Meta:
+        table_name = "client_live_counters"
+        primary_key = CompositeKey(*CELL_KEY)
+
+
+class _Sealed(_Sums):
+    sealed_at_ms = BigIntegerField()
+
+
+class ClientDailyUsage(_Sealed):
+    """A sealed day. ``task_*`` is the share of titles, tags and other background calls."""
+
+    organization_id = TextField()
+    day = DateField()
+    task_requests = BigIntegerField()
+    task_billed_pusd = BigIntegerField()
+    distinct_users = BigIntegerField()
+    distinct_models = BigIntegerField()
+    first_at_ms = BigIntegerField(null=True)
+    last_at_ms = BigIntegerField(null=True)
+
+    class Meta:
+        table_name = "client_daily_usage"
+        primary_key = CompositeKey("organization_id", "day")
+
+
+class ClientUserDailyUsage(_Sealed):
+    organization_id = TextField()
+    day = DateField()
+    user_id = TextField()
+    openrouter_user_id = TextField(null=True)
+
+    class Meta:
+        table_name = "client_user_daily_usage"
+        primary_key = CompositeKey("organization_id", "day", "user_id")
+
+
+class ClientModelDailyUsage(_Sealed):
+    organization_id = TextField()
+    day = DateField()
+    model = TextField()
+    provider = TextField()
+
+    class Meta:
+        table_name = "client_model_daily_usage"
+        primary_key = CompositeKey("organization_id", "day", "model", "provider")
+
+
+class UsageProcess(Model):
+    """A process that owns holds, until its lease runs out."""
+
+    id = TextField(primary_key=True)
+    hostname = TextField()
+    pid = BigIntegerField()
+    version = TextField()
+    started_at_ms = BigIntegerField()
+    lease_until_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "usage_processes"
+
+
+def all_models() -> tuple[type[Model], ...]:
+    return (
+        ClientOrganization,
+        UserClientMapping,
+        PricingRule,
+        UsageHold,
+        UsageLedger,
+        ClientMonthTotal,
+        ClientLiveCounter,
+        ClientDailyUsage,
+        ClientUserDailyUsage,
+        ClientModelDailyUsage,
+        UsageProcess,
+    )
