@@ -99,6 +99,7 @@ def _add_migrate(commands: "Commands") -> None:
     up.set_defaults(run=_migrate_up)
     down = actions.add_parser("down", help="take migrations back; their tables' rows are lost")
     down.add_argument("--to", type=int, required=True, metavar="N", help="keep up to N; 0 for none")
+    down.add_argument("--yes", action="store_true", help="the rows of those tables may be lost")
     down.set_defaults(run=_migrate_down)
 
 
@@ -131,6 +132,9 @@ def _migrate_up(args: argparse.Namespace) -> int:
 def _migrate_down(args: argparse.Namespace) -> int:
     from mai_usage_ext.maintenance import open_migrator
 
+    if not args.yes:
+        print("mai-usage: this drops tables with their rows; add --yes to do it", file=sys.stderr)
+        return 2
     with open_migrator(os.environ) as migrator:
         taken_back = migrator.down(args.to)
     print(f"taken back: {', '.join(map(str, taken_back)) or 'nothing'}")

@@ -226,8 +226,9 @@ class Ledger(Protocol):
     """The writing side: a queue in front of one thread that commits in groups.
 
     Every method returns at once. Futures resolve when the change is committed, carry the error when
-    it never will be, and are never cancelled by a waiter that gives up. ``QueueFull`` is raised
-    when there is no room. Changes to one hold take effect in the order they were made.
+    it never will be (``StorageError``), and are never cancelled by a waiter that gives up. After a
+    stop or in a fork ``StorageUnavailable`` is raised at once, and ``QueueFull`` when there is no
+    room. Changes to one hold take effect in the order they were made.
     """
 
     def place(self, hold: Hold) -> "Future[None]":
@@ -329,7 +330,10 @@ class OrganizationStore(Protocol):
     def membership(self, user_id: str, *, at_ms: int) -> Membership | None: ...
 
     def assign(self, *, user_id: str, organization_id: str, role: Role, now_ms: int) -> Membership:
-        """Move a user from now on; what was booked before stays where it was."""
+        """Move a user from now on; what was booked before stays where it was.
+
+        Raises ``NotFound`` for an unknown organization.
+        """
         ...
 
 

@@ -12,8 +12,17 @@ from mai_usage_ext.storage.changes import Change, Place
 __all__ = ["ChangeQueue"]
 
 
+# A call that was let in has at most three more things to say: its id, its end, and once more when
+# it is settled late. Refusing those would lose what refusing a new hold does not.
+_ROOM_FOR_THE_REST = 4
+
+
 class ChangeQueue:
-    """Changes in order. What was taken counts as waiting until it is done."""
+    """Changes in order. What was taken counts as waiting until it is done.
+
+    New holds are refused once ``size`` changes wait; whatever concerns a hold that was let in finds
+    room up to four times as much.
+    """
 
     def __init__(self, *, size: int) -> None:
         self._size = size
@@ -35,16 +44,17 @@ class ChangeQueue:
         with self._changed:
             if self._closed is not None:
                 raise StorageUnavailable(self._closed)
-            if self.depth >= self._size:
+            is_new = isinstance(change, Place)
+            if self.depth >= (self._size if is_new else self._size * _ROOM_FOR_THE_REST):
                 tally.warn(
                     f"queue full: {change.name}",
                     f"the writer's queue holds {self.depth} changes and takes no more",
                 )
                 raise QueueFull(f"{self.depth} changes wait for the database already")
             self._waiting.append(change)
-            self._placing += isinstance(change, Place)
+            self._placing += is_new
             # Waking a thread that lingers for more work would end the lingering.
-            if len(self._waiting) == 1 or isinstance(change, Place):
+            if len(self._waiting) == 1 or is_new:
                 self._changed.notify()
 
     def wait(self, timeout_s: float) -> None:

@@ -51,21 +51,30 @@ class TestFullQueue:
     def environ(self) -> dict[str, str]:
         return {"MAI_USAGE_QUEUE_SIZE": "4", "MAI_USAGE_COMMIT_WAIT_MS": "20"}
 
-    async def test_it_is_bounded_and_counted(
-        self, sqlite_rig: Rig, tmp_path: Path, swallowed: Swallowed
+    async def test_new_holds_are_refused_and_counted_yet_every_call_is_booked(
+        self, sqlite_rig: Rig, tmp_path: Path
     ) -> None:
         rig = sqlite_rig
-        await rig.read()
         with locked(tmp_path / "usage.db"):
             for _ in range(6):
                 assert b'"usage"' in await rig.read()
-            assert rig.meter.services is not None
-            assert rig.meter.services.health is not None
-        await rig.until(lambda holds: set(holds) <= {"settled", "open"} and sum(holds.values()) > 1)
-        refused = {name: n for name, n in guard.tally.snapshot().items() if "queue full" in name}
-        assert sum(refused.values()) > 0, "what had no room is counted by name"
-        while swallowed:
-            swallowed.pop()
+        await rig.until(lambda holds: holds == {"settled": 2})
+        assert guard.tally["queue full: place"] == 4
+        assert len(rig.entries()) == 6
+        assert rig.ledger_pusd() == rig.bill_pusd()
+
+    async def test_memory_stays_bounded_and_what_it_cost_is_counted(
+        self, sqlite_rig: Rig, tmp_path: Path, swallowed: Swallowed
+    ) -> None:
+        rig = sqlite_rig
+        with locked(tmp_path / "usage.db"):
+            for _ in range(12):
+                assert b'"usage"' in await rig.read()
+        lost = guard.tally["queue full: settle"]
+        assert lost == len([1 for doing, _ in swallowed if doing == "recording a call"]) > 0
+        swallowed.clear()
+        await rig.until(lambda holds: holds == {"settled": 2})
+        assert len(rig.entries()) + lost == 12
 
 
 class TestLimitedOrganization:
