@@ -41,6 +41,7 @@ from mai_usage_ext.storage.database import close_database, open_database
 from mai_usage_ext.storage.holds import HoldRows
 from mai_usage_ext.storage.migrate import Migrator
 from mai_usage_ext.storage.organizations import OrganizationRows
+from mai_usage_ext.storage.urls import url_beside
 from mai_usage_ext.storage.usage import UsageRows
 from mai_usage_ext.storage.writer import LedgerWriter
 from mai_usage_ext.version import __version__
@@ -79,12 +80,13 @@ class Workbench:
 def database_for(settings: Settings, host_database_url: str | None) -> tuple[str, bool, str]:
     """URL of our tables, whether the database is ours alone, and the variable that named it."""
     if settings.database_url is not None:
-        return settings.database_url.get_secret_value(), True, "MAI_USAGE_DATABASE_URL"
+        url = settings.database_url.get_secret_value()
+        return url, url != host_database_url, "MAI_USAGE_DATABASE_URL"
     if host_database_url is None:
         raise ConfigurationError.of(
             "MAI_USAGE_DATABASE_URL", got="", expected="sqlite:///path or postgresql://…"
         )
-    return host_database_url, False, "DATABASE_URL"
+    return url_beside(host_database_url, setting="DATABASE_URL"), True, "DATABASE_URL"
 
 
 def open_workbench(

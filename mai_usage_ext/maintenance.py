@@ -18,8 +18,9 @@ def open_migrator(environ: Mapping[str, str]) -> Iterator[Migrator]:
     """The migrator of the database the settings name. Raises ``ConfigurationError``."""
     settings = Settings.from_env(environ)
     host_url = None if settings.database_url is not None else host_database_url()
-    url, owned, setting = database_for(settings, host_url)
-    database = open_database(url, owned=owned, setting=setting)
+    url, _, setting = database_for(settings, host_url)
+    # A command leaves the journal mode as it finds it: the file may be the host's.
+    database = open_database(url, owned=False, setting=setting)
     try:
         yield Migrator(database, version=__version__, prototype_in_host=prototype_in_host())
     finally:

@@ -201,7 +201,8 @@ SETTINGS = (
         field="database_url",
         default="",
         expected="sqlite:///path or postgresql://user:password@host/name",
-        meaning="Where our tables live. Empty: the host's own `DATABASE_URL`.",
+        meaning="Where our tables live. Empty: the host's PostgreSQL, or `mai_usage.db` "
+        "beside its SQLite file.",
         parse=lambda text: SecretStr(text) if text else None,
         is_secret=True,
     ),

@@ -4,11 +4,14 @@ No message made here repeats the URL: it holds a password.
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from mai_usage_ext.errors import ConfigurationError
 
-__all__ = ["PostgresTarget", "SqliteTarget", "parse_database_url"]
+__all__ = ["PostgresTarget", "SqliteTarget", "parse_database_url", "url_beside"]
+
+_OUR_FILE = "mai_usage.db"
 
 _EXPECTED = (
     "sqlite:////absolute/path.db, sqlite:///relative/path.db "
@@ -53,6 +56,20 @@ def parse_database_url(url: str, *, setting: str) -> SqliteTarget | PostgresTarg
     if name in _POSTGRES_SCHEMES:
         return _postgres(rest, setting=setting)
     raise _wrong(setting, f"a URL of a database that is not supported ({_shown(name)}://…)")
+
+
+def url_beside(host_url: str, *, setting: str) -> str:
+    """Where our tables live when only the host's database is known.
+
+    In its PostgreSQL database, or in a SQLite file of our own beside its file. Never in that file:
+    SQLite answers "database is locked", whatever the timeout, to a transaction that has read and
+    then writes after somebody else committed. The host has many such, so that each commit of ours
+    could fail a request of its; it did not even start reliably in a trial.
+    """
+    target = parse_database_url(host_url, setting=setting)
+    if isinstance(target, PostgresTarget):
+        return host_url
+    return f"sqlite:///{Path(target.path).with_name(_OUR_FILE)}"
 
 
 def _sqlite(rest: str, *, setting: str) -> SqliteTarget:

@@ -1,7 +1,9 @@
 """Attaching and letting go: nothing before the lifespan, nothing left behind, never in the way."""
 
 import logging
+import sqlite3
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -191,11 +193,10 @@ def test_a_schema_newer_than_we_are_is_refused_like_any_other_start(make_host: M
     bootstrap.install(app, environ={})
     with TestClient(app):
         pass
-    import sqlite3
-
     from open_webui.env import DATABASE_URL
 
-    with sqlite3.connect(DATABASE_URL.removeprefix("sqlite:///")) as connection:
+    ours = Path(DATABASE_URL.removeprefix("sqlite:///")).with_name("mai_usage.db")
+    with sqlite3.connect(ours) as connection:
         connection.execute("UPDATE mai_usage_migrations SET requires_version = '99.0.0'")
     connection.close()
     with TestClient(app) as client:

@@ -4,7 +4,12 @@ import pytest
 
 from mai_usage_ext.errors import ConfigurationError
 from mai_usage_ext.storage.database import is_sqlite, open_database
-from mai_usage_ext.storage.urls import PostgresTarget, SqliteTarget, parse_database_url
+from mai_usage_ext.storage.urls import (
+    PostgresTarget,
+    SqliteTarget,
+    parse_database_url,
+    url_beside,
+)
 
 SETTING = "MAI_USAGE_DATABASE_URL"
 
@@ -98,3 +103,20 @@ def test_a_target_does_not_show_its_password() -> None:
 def test_opening_does_no_io() -> None:
     assert is_sqlite(open_database("sqlite:////no/such/folder/usage.db"))
     assert not is_sqlite(open_database("postgresql://127.0.0.1:1/usage"))
+
+
+@pytest.mark.parametrize(
+    ("host_url", "ours"),
+    [
+        ("sqlite:////data/webui.db", "sqlite:////data/mai_usage.db"),
+        ("sqlite+aiosqlite:///data/webui.db?timeout=5", "sqlite:///data/mai_usage.db"),
+        ("postgresql+psycopg://u:p@h/webui", "postgresql+psycopg://u:p@h/webui"),
+    ],
+)
+def test_our_tables_stay_out_of_the_hosts_sqlite_file(host_url: str, ours: str) -> None:
+    assert url_beside(host_url, setting="DATABASE_URL") == ours
+
+
+def test_a_host_database_we_cannot_live_beside() -> None:
+    with pytest.raises(ConfigurationError, match=r"^DATABASE_URL is .*sqlite\+sqlcipher"):
+        url_beside("sqlite+sqlcipher:///webui.db", setting="DATABASE_URL")

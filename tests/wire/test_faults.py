@@ -68,13 +68,13 @@ class TestFullQueue:
     ) -> None:
         rig = sqlite_rig
         with locked(tmp_path / "usage.db"):
-            for _ in range(12):
+            for _ in range(20):
                 assert b'"usage"' in await rig.read()
         lost = guard.tally["queue full: settle"]
         assert lost == len([1 for doing, _ in swallowed if doing == "recording a call"]) > 0
         swallowed.clear()
         await rig.until(lambda holds: holds == {"settled": 2})
-        assert len(rig.entries()) + lost == 12
+        assert len(rig.entries()) + lost == 20
 
 
 class TestLimitedOrganization:
