@@ -1,14 +1,15 @@
 """Attaching to a running host and letting go of it again, without a trace.
 
-Four things change: the lifespan is wrapped, one dependency is overridden, one function of the chat
-module is wrapped, and our routes go in front of the host's catch-all page. Each original is kept.
+Three things change at once: the lifespan is wrapped, one function of the chat module is wrapped,
+and our routes go in front of the host's catch-all page. While the lifespan runs, the host's
+dependency for the signed-in user is wrapped too. Each original is kept.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from mai_usage_ext.host.identity import remember_user, with_caller
+from mai_usage_ext.host.identity import watch_users, with_caller
 from mai_usage_ext.host.seams import Seams
 
 __all__ = ["Attachment"]
@@ -40,7 +41,6 @@ class Attachment:
 
     def attach(self) -> None:
         self._wrap_lifespan()
-        self._override_user()
         self._wrap_completions()
         self._insert_routes()
 
@@ -57,28 +57,16 @@ class Attachment:
         async def lifespan(app: Any) -> AsyncIterator[Any]:
             # Ours starts before the host makes its first call and ends after its last.
             await self._start()
+            let_go = watch_users(app, self._seams.get_current_user)
             try:
                 async with original(app) as state:
                     yield state
             finally:
+                let_go()
                 await self._stop()
 
         router.lifespan_context = lifespan
         self._undo.append(lambda: setattr(router, "lifespan_context", original))
-
-    def _override_user(self) -> None:
-        overrides, dependency = self._app.dependency_overrides, self._seams.get_current_user
-        # Somebody else's override stays in force below ours.
-        earlier = overrides.get(dependency)
-        overrides[dependency] = remember_user(earlier or dependency)
-
-        def undo() -> None:
-            if earlier is None:
-                overrides.pop(dependency, None)
-            else:
-                overrides[dependency] = earlier
-
-        self._undo.append(undo)
 
     def _wrap_completions(self) -> None:
         module = self._seams.chat_module

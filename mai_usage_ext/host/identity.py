@@ -1,20 +1,46 @@
 """Telling the wire who calls.
 
-Two seams, because the wire knows no user. FastAPI's ``dependency_overrides`` lets us see the user
-whom the host's own ``get_current_user`` found, on every route. Automations and sub-agents skip
-dependencies, so the host's one function for completions is wrapped too; it also knows the purpose.
+Two seams, because the wire knows no user. The host's own ``get_current_user`` finds the user on
+every route, so it is wrapped where the routes hold it. Automations and sub-agents have no route, so
+the host's one function for completions is wrapped too; it also knows the purpose.
 """
 
 import asyncio
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from mai_usage_ext.guard import shielded
 from mai_usage_ext.host.caller import Caller, current_caller
 
-__all__ = ["purpose_of", "remember_user", "with_caller"]
+__all__ = ["purpose_of", "remember_user", "watch_users", "with_caller"]
+
+
+def watch_users(app: Any, get_current_user: Callable[..., Any]) -> Callable[[], None]:
+    """Note the user of every request from now on. Returns what undoes it.
+
+    FastAPI's ``dependency_overrides`` is the documented way, and costs every request of the host:
+    while it holds anything, each dependency of each route is inspected anew each time (a quarter of
+    what metering added to a completion in a trial). So the routes' own dependants are changed
+    instead, and the documented way is left for an app without such, or with an override already.
+    """
+    overrides = app.dependency_overrides
+    earlier = overrides.get(get_current_user)
+    noted = remember_user(earlier or get_current_user)
+    held = [] if earlier else [each for each in _dependants(app) if each.call is get_current_user]
+    _set_calls(held, noted)
+    if held:
+        return functools.partial(_set_calls, held, get_current_user)
+    overrides[get_current_user] = noted
+
+    def undo() -> None:
+        if earlier is None:
+            overrides.pop(get_current_user, None)
+        else:
+            overrides[get_current_user] = earlier
+
+    return undo
 
 
 def remember_user(get_current_user: Callable[..., Any]) -> Callable[..., Any]:
@@ -67,6 +93,25 @@ def purpose_of(metadata: object) -> str:
         name = str(getattr(task, "value", task)).rsplit(".", 1)[-1].lower()
         return name.removesuffix("_generation")[:40]
     return "chat" if metadata.get("chat_id") else "api"
+
+
+def _dependants(app: Any) -> Iterator[Any]:
+    """Every node of every route's dependency tree."""
+    waiting = [getattr(route, "dependant", None) for route in app.router.routes]
+    while waiting:
+        dependant = waiting.pop()
+        if dependant is not None:
+            yield dependant
+            waiting += getattr(dependant, "dependencies", ())
+
+
+def _set_calls(dependants: Sequence[Any], call: Callable[..., Any]) -> None:
+    for dependant in dependants:
+        dependant.call = call
+        # Newer versions of FastAPI remember what they found out about the call.
+        for name, attribute in vars(type(dependant)).items():
+            if isinstance(attribute, functools.cached_property):
+                vars(dependant).pop(name, None)
 
 
 def _caller_of(user: Any, form_data: Any) -> Caller | None:

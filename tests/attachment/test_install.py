@@ -4,6 +4,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -55,6 +56,38 @@ def test_installing_twice_is_once(make_host: MakeHost) -> None:
     once = outline(app)
     assert bootstrap.install(app, environ={})
     assert outline(app) == once
+
+
+@pytest.mark.parametrize("overridden", [False, True])
+def test_users_are_watched_while_the_lifespan_runs_and_no_longer(
+    make_host: MakeHost, overridden: bool
+) -> None:
+    """An override that somebody else made stays in force, below ours."""
+    app = make_host()
+    auth = __import__("open_webui.utils.auth", fromlist=["auth"])
+    if overridden:
+        app.dependency_overrides[auth.get_current_user] = lambda: SimpleNamespace(
+            id="theirs", role="user"
+        )
+    before = dict(app.dependency_overrides)
+    seen = []
+
+    async def complete() -> str:
+        seen.append(current_caller.get())
+        return "done"
+
+    app.state.complete = complete
+    bootstrap.install(app, environ={})
+    assert app.dependency_overrides == before
+    with TestClient(app) as client:
+        assert bool(app.dependency_overrides) == overridden, "the slow way only where it must be"
+        client.post("/api/chat/completions", json={}, headers={"x-user": "bob"})
+    assert app.dependency_overrides == before
+    assert [caller.user_id for caller in seen if caller] == ["theirs" if overridden else "bob"]
+    bootstrap.uninstall(app)
+    client = TestClient(app)
+    assert client.post("/api/chat/completions", json={}, headers={"x-user": "bob"}).is_success
+    assert seen[-1] is None
 
 
 def test_switched_off_it_is_a_logged_no_op(

@@ -1,6 +1,6 @@
 """A real Open WebUI with and without the extension, interleaved in one run.
 
-Two hosts of the same version serve the same simulator, one with the meter and one without. Every
+Two hosts of the same version serve the same simulator, one with the meter and one whose flag is off. Every
 round asks both the same, in turns, so that whatever else the machine does hits both. Printed are
 the time to the first streamed byte at concurrency 1 and at half load, CPU for each completion, and
 the throughput at concurrency 20.
@@ -147,8 +147,7 @@ def main() -> None:
                 folder / name,
                 upstream=simulator.url,
                 key=simulator.inference_key,
-                extension=name == "on",
-                environment={"GLOBAL_LOG_LEVEL": "WARNING"},
+                environment={"ENABLE_MAI_USAGE_EXT": str(name == "on").lower()},
             )
             stack.enter_context(host)
             admin = Accounts(host.url).admin(
