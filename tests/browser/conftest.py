@@ -1,0 +1,93 @@
+"""A real Chromium in front of a real host that the other folders use too."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+
+from mai_usage_ext.ports import Organization
+from tests.host.theatre import Theatre, borrowed_theatre
+from tests.workshop import chromium
+
+# Kept after the run: a person should look at them.
+PICTURES = Path(__file__).resolve().parents[2] / "test-results"
+
+
+@pytest.fixture(scope="session")
+def theatre() -> Iterator[Theatre]:
+    with borrowed_theatre() as shared:
+        yield shared
+
+
+@pytest.fixture(scope="session")
+def gallery(theatre: Theatre) -> Organization:
+    """Frida's organization, in which nobody but her chats."""
+    with theatre.workbench(theatre.metered) as workbench:
+        made = workbench.organizations.create(
+            "Gallery", time_zone="Europe/Warsaw", markup_rate="1.3"
+        )
+        workbench.organizations.assign(theatre.people["Frida"].account.id, made.id)
+    return made
+
+
+@pytest.fixture(scope="session")
+def pictures() -> Path:
+    PICTURES.mkdir(exist_ok=True)
+    return PICTURES
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        opened = await playwright.chromium.launch(
+            executable_path=str(chromium.find_chromium()), args=chromium.launch_arguments()
+        )
+        yield opened
+        await opened.close()
+
+
+@dataclass
+class Window:
+    """A page, and everything in it that should not have happened."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+    def watch(self) -> None:
+        page = self.page
+        page.on("pageerror", lambda error: self.complaints.append(f"page: {error}"))
+        page.on("requestfailed", lambda request: self.complaints.append(f"failed: {request.url}"))
+        page.on(
+            "console",
+            lambda message: (
+                self.complaints.append(f"console: {message.text}")
+                if message.type == "error"
+                else None
+            ),
+        )
+        page.on(
+            "response",
+            lambda answer: (
+                self.complaints.append(f"{answer.status}: {answer.url}")
+                if answer.status >= 400
+                else None
+            ),
+        )
+
+
+@pytest.fixture
+async def window(browser: Browser) -> AsyncIterator[Window]:
+    """A fresh window, light and as wide as a laptop; it must end without complaints."""
+    context = await browser.new_context(
+        viewport={"width": 1280, "height": 860}, locale="en-US", color_scheme="light"
+    )
+    context.set_default_timeout(15_000)
+    opened = Window(await context.new_page())
+    opened.watch()
+    yield opened
+    await context.close()
+    assert opened.complaints == []

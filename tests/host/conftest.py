@@ -1,0 +1,75 @@
+"""Fixtures around real hosts. Each starts once a session, when a test first wants it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+import aiohttp
+import pytest
+
+from mai_usage_ext.demo.host_process import HostProcess
+from mai_usage_ext.demo.person import Person
+from mai_usage_ext.ports import Organization, Role
+from mai_usage_ext.simulator import Simulator
+from tests.host.audit import Audit
+from tests.host.theatre import CHEAP, Theatre, borrowed_theatre
+
+
+@pytest.fixture(scope="session")
+def theatre() -> Iterator[Theatre]:
+    with borrowed_theatre() as shared:
+        yield shared
+
+
+@dataclass(frozen=True)
+class Metered:
+    """A host with the extension: Anna and Boris bake, Chen and Dora draw, Eve belongs nowhere."""
+
+    host: HostProcess
+    bakery: Organization
+    studio: Organization
+
+
+@pytest.fixture(scope="session")
+def metered(theatre: Theatre) -> Metered:
+    """The host that most tests use, with its organizations."""
+    host = theatre.metered
+    with theatre.workbench(host) as workbench:
+        organizations = workbench.organizations
+        bakery = organizations.create("Bakery", time_zone="Europe/Warsaw", markup_rate="1.3")
+        studio = organizations.create("Studio", time_zone="America/Adak", markup_rate="1.85")
+        for name, organization, role in (
+            ("Anna", bakery, Role.MANAGER),
+            ("Boris", bakery, Role.MEMBER),
+            ("Chen", studio, Role.MANAGER),
+            ("Dora", studio, Role.MEMBER),
+        ):
+            organizations.assign(theatre.people[name].account.id, organization.id, role=role)
+    return Metered(host, bakery, studio)
+
+
+@pytest.fixture
+def simulator(theatre: Theatre) -> Iterator[Simulator]:
+    """The upstream of every host, in good health before and after each test."""
+    yield theatre.simulator
+    theatre.simulator.service.panel.reset()
+
+
+@pytest.fixture
+def audit(simulator: Simulator, metered: Metered) -> Audit:
+    return Audit(simulator, metered.host)
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as opened:
+        yield opened
+
+
+@pytest.fixture
+def people(theatre: Theatre, metered: Metered, session: aiohttp.ClientSession) -> dict[str, Person]:
+    """Everybody on the metered host, with session tokens."""
+    return {
+        name: theatre.person(session, metered.host, name, model=CHEAP) for name in theatre.people
+    }
