@@ -28,8 +28,9 @@ from mai_usage_ext.services.entries import Timing, entry_of
 
 __all__ = ["CallKeys", "Settlement", "SettlementRound"]
 
-# A claim outlives the slowest answer, so that nobody asks twice for the same hold meanwhile.
-_CLAIM_MS = 60_000
+# A claim outlives nearly every answer, so that few holds are asked about twice; one that was asked
+# by a process that died waits no longer than this.
+_CLAIM_MS = 20_000
 _BATCH = 64
 _PARALLEL = 8
 
@@ -178,5 +179,7 @@ class Settlement:
             generation_id=pending.generation_id,
             reason=reason,
             next_attempt_ms=next_ms if state is HoldState.PENDING else None,
+            first_byte_ms=pending.first_byte_ms,
+            duration_ms=pending.duration_ms,
         )
         await asyncio.wrap_future(future)

@@ -10,7 +10,7 @@ from mai_usage_ext.demo.books import OPEN_STATES, Booked, HeldCall
 from mai_usage_ext.simulator.bill import Record
 
 # Whoever asks about a call keeps the others from asking; one who is killed meanwhile does so too.
-CLAIM_S = 60.0
+CLAIM_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
