@@ -2,8 +2,8 @@
 
 Two hosts of the same version serve the same simulator, one with the meter and one whose flag is
 off. Every round asks both the same, in turns, so that whatever else the machine does hits both.
-Printed are the time to the first streamed byte at concurrency 1 and at half load, CPU for each completion, and
-the throughput at concurrency 20.
+Printed are the time to the first streamed byte at concurrency 1 and at half load, CPU for each
+completion, and the throughput at concurrency 20.
 """
 
 import asyncio
