@@ -54,6 +54,8 @@ async def test_a_read_that_times_out_and_comes_back(sqlite_rig: Rig) -> None:
     assert rig.ledger_pusd() == rig.bill_pusd()
 
 
+# aiohttp warns of the very thing this test does on purpose, whenever it notices in time.
+@pytest.mark.filterwarnings("ignore:Unclosed:ResourceWarning")
 async def test_an_answer_dropped_without_being_closed(sqlite_rig: Rig) -> None:
     rig = sqlite_rig
     session = aiohttp.ClientSession()
