@@ -15,8 +15,6 @@ from mai_usage_ext.api.usage import ALIAS, PREFIX, ApiServices, nothing_else_rou
 from mai_usage_ext.errors import (
     ConfigurationError,
     NotRunning,
-    PrototypePresent,
-    SeamMissing,
     UsageError,
 )
 from mai_usage_ext.host.attachment import Attachment
@@ -29,13 +27,14 @@ from mai_usage_ext.openrouter.client import OpenRouterClient
 from mai_usage_ext.openrouter.prices import PriceBook
 from mai_usage_ext.ports import Hold, LookupKeys, NoKeys, SystemClock
 from mai_usage_ext.services.admission import Admission
+from mai_usage_ext.services.call_keys import CallKeys
 from mai_usage_ext.services.directory import Directory
 from mai_usage_ext.services.health import HealthCheck
 from mai_usage_ext.services.organizations import Organizations
 from mai_usage_ext.services.recording import Recording
 from mai_usage_ext.services.recovery import Recovery
 from mai_usage_ext.services.reports import Reports
-from mai_usage_ext.services.settlement import CallKeys, Settlement
+from mai_usage_ext.services.settlement import Settlement
 from mai_usage_ext.settings import Settings
 from mai_usage_ext.storage.database import close_database, open_database
 from mai_usage_ext.storage.holds import HoldRows
@@ -225,7 +224,7 @@ class Meter:
                 default_hold_pusd=settings.default_hold_pusd,
                 clock=clock,
             ),
-            Recording(ledger, clock=clock),
+            Recording(ledger, call_keys=call_keys, clock=clock),
             call_keys,
             commit_wait_s=settings.hold_wait_ms / 1000,
             refuses_unknown=settings.on_start_failure == "block",
@@ -323,7 +322,12 @@ class Installation:
         )
 
     def attach(self) -> None:
-        self._attachment.attach()
+        """All of it or nothing."""
+        try:
+            self._attachment.attach()
+        except Exception:
+            self._attachment.detach()
+            raise
 
     def detach(self) -> None:
         self._attachment.detach()
@@ -376,13 +380,14 @@ def install(app: Any, *, environ: Mapping[str, str] | None = None, is_strict: bo
         log.info("usage metering is off: ENABLE_MAI_USAGE_EXT is false")
         return False
     try:
-        seams = find_seams(app)
-    except (SeamMissing, PrototypePresent) as missing:
-        log.warning("usage metering stays out of this host: %s", missing)
+        installation = Installation(app, settings, find_seams(app), is_strict=is_strict)
+        installation.problems = problems
+        installation.attach()
+    except Exception as error:
+        if is_strict:
+            raise
+        log.warning("usage metering stays out of this host: %s", error, exc_info=_unexpected(error))
         return False
-    installation = Installation(app, settings, seams, is_strict=is_strict)
-    installation.problems = problems
-    installation.attach()
     app.state.mai_usage = installation
     return True
 

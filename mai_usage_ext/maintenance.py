@@ -17,7 +17,7 @@ __all__ = ["open_migrator"]
 def open_migrator(environ: Mapping[str, str]) -> Iterator[Migrator]:
     """The migrator of the database the settings name. Raises ``ConfigurationError``."""
     settings = Settings.from_env(environ)
-    host_url = None if settings.database_url is not None else host_database_url()
+    host_url = None if settings.database_url is not None else host_database_url(environ)
     url, _, setting = database_for(settings, host_url)
     # A command leaves the journal mode as it finds it: the file may be the host's.
     database = open_database(url, owned=False, setting=setting)

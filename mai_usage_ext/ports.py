@@ -12,7 +12,6 @@ from datetime import date
 from enum import StrEnum
 from typing import Protocol
 
-from mai_usage_ext.errors import UpstreamError
 from mai_usage_ext.metering.estimate import ModelPrice
 from mai_usage_ext.metering.usage import Usage
 
@@ -28,9 +27,7 @@ __all__ = [
     "LedgerEntry",
     "LookupKeys",
     "Membership",
-    "NoGenerations",
     "NoKeys",
-    "NoPrices",
     "Organization",
     "OrganizationStore",
     "Outcome",
@@ -355,11 +352,6 @@ class Generations(Protocol):
         ...
 
 
-class NoGenerations:
-    async def fetch(self, generation_id: str, *, key: str) -> Generation:
-        raise UpstreamError("no management API is configured", status=0)
-
-
 class LookupKeys(Protocol):
     async def for_hold(self, hold: Hold) -> Sequence[str]:
         """Keys to ask ``/generation`` with, best first. Secrets: never log them."""
@@ -373,8 +365,3 @@ class NoKeys:
 
 class Prices(Protocol):
     def of(self, model: str) -> ModelPrice | None: ...
-
-
-class NoPrices:
-    def of(self, model: str) -> ModelPrice | None:
-        return None

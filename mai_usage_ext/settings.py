@@ -251,7 +251,8 @@ SETTINGS = (
         field="queue_size",
         default="10000",
         expected="a whole number from 1 to 1000000",
-        meaning="Changes kept in memory while the database does not answer.",
+        meaning="Changes in memory at which new holds are refused; what calls already let in have "
+        "to say finds room up to four times as much.",
         parse=_whole(1, 1_000_000),
     ),
     Setting(

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from mai_usage_ext.guard import shielded
 from mai_usage_ext.host.identity import watch_users, with_caller
 from mai_usage_ext.host.seams import Seams
 
@@ -57,7 +58,9 @@ class Attachment:
         async def lifespan(app: Any) -> AsyncIterator[Any]:
             # Ours starts before the host makes its first call and ends after its last.
             await self._start()
-            let_go = watch_users(app, self._seams.get_current_user)
+            let_go: Callable[[], None] = _nothing
+            with shielded("watching the host's users"):
+                let_go = watch_users(app, self._seams.get_current_user)
             try:
                 async with original(app) as state:
                     yield state
@@ -93,6 +96,10 @@ class Attachment:
         # A schema the host has built already would lack our routes.
         self._app.openapi_schema = None
         self._undo.append(undo)
+
+
+def _nothing() -> None:
+    """Where nothing was changed, nothing is put back."""
 
 
 def _first_catch_all(routes: Sequence[Any]) -> int:

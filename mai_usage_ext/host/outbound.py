@@ -24,9 +24,9 @@ from mai_usage_ext.metering.answers import identifier
 from mai_usage_ext.metering.routes import Shape, shape_of
 from mai_usage_ext.ports import Hold
 from mai_usage_ext.services.admission import Admission
+from mai_usage_ext.services.call_keys import CallKeys
 from mai_usage_ext.services.directory import Directory, Placement
 from mai_usage_ext.services.recording import Recording
-from mai_usage_ext.services.settlement import CallKeys
 
 __all__ = ["Gate", "Outbound"]
 
@@ -80,7 +80,6 @@ class Gate:
                 self._admission.unchecked(placement)
         except BaseException as error:
             # Refused, or the reader went away while waiting: nothing was sent.
-            self.call_keys.forget(admitted.hold.id)
             self.recording.not_billed(admitted.hold, reason=f"not sent: {type(error).__name__}")
             raise
         return admitted.hold

@@ -7,10 +7,9 @@ read in the published wheels 0.6.18 and 0.12.4.
 import importlib
 import importlib.util
 import inspect
-import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -71,16 +70,16 @@ def prototype_in_host() -> bool:
         return False
 
 
-def host_database_url() -> str:
+def host_database_url(environ: Mapping[str, str]) -> str:
     """The host's own ``DATABASE_URL``, defaults applied. Raises ``SeamMissing``.
 
     Asked of a process of its own: importing the host's settings here would fix them for good,
     before the host's command has had its say.
     """
     asked = "from open_webui.env import DATABASE_URL; print(); print(DATABASE_URL)"
-    environ = {"WEBUI_SECRET_KEY": "unused", **os.environ, "FROM_INIT_PY": "true"}
+    apart = {"WEBUI_SECRET_KEY": "unused", **environ, "FROM_INIT_PY": "true"}
     answer = subprocess.run(
-        [sys.executable, "-c", asked], env=environ, capture_output=True, text=True, check=False
+        [sys.executable, "-c", asked], env=apart, capture_output=True, text=True, check=False
     )
     if answer.returncode:
         raise SeamMissing(

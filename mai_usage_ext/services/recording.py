@@ -6,6 +6,7 @@ from mai_usage_ext.guard import tally
 from mai_usage_ext.metering.answers import Answer, Ending
 from mai_usage_ext.ports import Clock, Hold, HoldState, Ledger, Outcome, Source
 from mai_usage_ext.services.backoff import first_attempt_ms
+from mai_usage_ext.services.call_keys import CallKeys
 from mai_usage_ext.services.entries import Timing, entry_of
 
 __all__ = ["Recording"]
@@ -20,8 +21,9 @@ _OUTCOMES = {
 class Recording:
     """Decides what an answer means for its hold, and hands it to the ledger at once."""
 
-    def __init__(self, ledger: Ledger, *, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, *, call_keys: CallKeys, clock: Clock) -> None:
         self._ledger = ledger
+        self._call_keys = call_keys
         self._clock = clock
 
     def identified(self, hold: Hold, generation_id: str) -> None:
@@ -37,6 +39,7 @@ class Recording:
         hold: with an id ``/generation`` is asked, without one the day's reconciliation finds it.
         """
         if answer.usage is not None:
+            self._call_keys.forget(hold.id)
             return self._ledger.settle(
                 hold,
                 entry_of(
@@ -58,10 +61,12 @@ class Recording:
     def not_billed(self, hold: Hold, *, reason: str) -> "Future[None]":
         """The call never reached a model: nothing was billed upstream."""
         tally.add("calls not billed")
+        self._call_keys.forget(hold.id)
         return self._ledger.void(hold, reason=reason)
 
     def lost(self, hold: Hold, *, reason: str) -> "Future[None]":
         """The call died before anything of its answer was seen; it may have been billed."""
+        self._call_keys.forget(hold.id)
         tally.warn("calls unidentified", f"a call ended before its generation was known: {reason}")
         return self._ledger.defer(
             hold,

@@ -24,9 +24,10 @@ from mai_usage_ext.ports import (
     Source,
 )
 from mai_usage_ext.services.backoff import next_attempt_ms
+from mai_usage_ext.services.call_keys import CallKeys
 from mai_usage_ext.services.entries import Timing, entry_of
 
-__all__ = ["CallKeys", "Settlement", "SettlementRound"]
+__all__ = ["Settlement", "SettlementRound"]
 
 # A claim outlives nearly every answer, so that few holds are asked about twice; one that was asked
 # by a process that died waits no longer than this.
@@ -36,25 +37,6 @@ _PARALLEL = 8
 
 # After this many answers without a usable cost it is the provider who has no price for the call.
 _UNPRICED_AFTER = 8
-
-
-class CallKeys:
-    """The keys of calls made by this process, in memory only, for as long as they are unsettled."""
-
-    def __init__(self, *, most: int = 10_000) -> None:
-        self._keys: dict[str, str] = {}
-        self._most = most
-
-    def remember(self, hold_id: str, key: str) -> None:
-        if len(self._keys) >= self._most:
-            self._keys.pop(next(iter(self._keys)))
-        self._keys[hold_id] = key
-
-    def forget(self, hold_id: str) -> None:
-        self._keys.pop(hold_id, None)
-
-    def of(self, hold_id: str) -> str | None:
-        return self._keys.get(hold_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

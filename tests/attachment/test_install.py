@@ -125,6 +125,24 @@ def test_a_host_without_a_seam_starts_without_us(
     assert "stays out" in caplog.text
 
 
+def test_our_own_bug_at_install_leaves_the_host_as_it_was(
+    make_host: MakeHost, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_host()
+    before = outline(app)
+
+    def broken(*args: object) -> None:
+        raise RuntimeError("a bug of ours")
+
+    monkeypatch.setattr("mai_usage_ext.host.attachment.with_caller", broken)
+    assert not bootstrap.install(app, environ={})
+    assert outline(app) == before
+    assert "a bug of ours" in caplog.text
+    with pytest.raises(RuntimeError):
+        bootstrap.install(app, environ={}, is_strict=True)
+    assert outline(app) == before
+
+
 def test_where_the_prototype_still_meters_we_do_not(
     make_host: MakeHost, caplog: pytest.LogCaptureFixture
 ) -> None:

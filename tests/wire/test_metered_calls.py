@@ -201,6 +201,19 @@ async def test_a_session_with_a_base_url(sqlite_rig: Rig) -> None:
     assert rig.entries()[0]["raw_pusd"] == rig.bill_pusd() > 0
 
 
+async def test_a_key_is_kept_only_while_its_call_is_unsettled(sqlite_rig: Rig) -> None:
+    rig = sqlite_rig
+    assert rig.meter.gate is not None
+    keys = rig.meter.gate.call_keys
+    await rig.read()
+    await rig.read(switches={"status": 402})
+    assert len(keys) == 0
+    await rig.read(switches={"cost_null": True, "generation_delay": 1})
+    assert len(keys) == 1
+    await rig.all_settled()
+    assert len(keys) == 0
+
+
 async def test_the_wrapper_comes_off(sqlite_rig: Rig) -> None:
     assert hasattr(aiohttp.ClientSession._request, "__wrapped__")
     await sqlite_rig.read()
