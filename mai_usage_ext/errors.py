@@ -7,6 +7,8 @@
     ├── PrototypePresent        the host still meters in-tree; attaching would count twice
     ├── NotFound
     │   └── NoOrganization      the user belongs to no organization
+    ├── Conflict                what is there already does not allow it
+    │   └── Outdated            somebody changed it since it was read
     ├── NotRunning              the meter did not start, or has stopped; says why
     ├── Refused                 a call must not go upstream; carries what the chat shows
     ├── StorageError
@@ -23,11 +25,13 @@ None of them knows HTTP; the statuses stand in one table in ``api/problems.py``.
 __all__ = [
     "BadInput",
     "ConfigurationError",
+    "Conflict",
     "GenerationNotFound",
     "MigrationFailed",
     "NoOrganization",
     "NotFound",
     "NotRunning",
+    "Outdated",
     "PrototypePresent",
     "QueueFull",
     "Refused",
@@ -91,6 +95,18 @@ class NotFound(UsageError):
 
 class NoOrganization(NotFound):
     """The user belongs to no organization."""
+
+
+class Conflict(UsageError):
+    """What is there already does not allow it. ``field`` names the value that clashes."""
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class Outdated(Conflict):
+    """The caller named a version that is not the present one: read again, then change."""
 
 
 class NotRunning(UsageError):

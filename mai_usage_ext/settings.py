@@ -20,6 +20,10 @@ from mai_usage_ext.metering.money import pusd_from_usd, rate_from_decimal
 __all__ = ["SETTINGS", "Setting", "Settings"]
 
 
+_SHORTEST_KEY = 16
+_MOST_THRESHOLDS = 10
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """One variable: how it is parsed, and the sentence that says what would be right."""
@@ -35,7 +39,10 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the environment said. Money in picodollars, rates in millionths, times in ms."""
+    """What the environment said. Money in picodollars, rates in millionths, times in ms.
+
+    ``given`` names the fields that it said itself; the others hold their defaults.
+    """
 
     enabled: bool
     base_urls: tuple[str, ...]
@@ -50,6 +57,13 @@ class Settings:
     hold_wait_ms: int
     queue_size: int
     lease_ms: int
+    encryption_keys: tuple[SecretStr, ...]
+    host_secret: SecretStr | None
+    redis_url: SecretStr | None
+    alert_thresholds: tuple[int, ...]
+    rate_limit: int
+    key_check_ms: int
+    given: frozenset[str] = frozenset()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -67,6 +81,7 @@ class Settings:
         """
         values: dict[str, Any] = {}
         problems: list[str] = []
+        given = {setting for setting in SETTINGS if environ.get(setting.name, "").strip()}
         for setting in SETTINGS:
             raw = environ.get(setting.name, "").strip() or setting.default
             try:
@@ -75,7 +90,8 @@ class Settings:
                 got = "a secret that cannot be used" if setting.is_secret else repr(raw)
                 problems.append(f"{setting.name} is {got}; expected {setting.expected}")
                 values[setting.field] = setting.parse(setting.default)
-        return cls(**values), problems + _unknown(environ)
+        names = frozenset(setting.field for setting in given)
+        return cls(**values, given=names), problems + _unknown(environ)
 
 
 def _unknown(environ: Mapping[str, str]) -> list[str]:
@@ -144,6 +160,30 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return parse
 
 
+def _key_ring(text: str) -> tuple[SecretStr, ...]:
+    """Keys separated by commas, newest first: each at least 16 characters long."""
+    keys = [key.strip() for key in text.split(",")] if text else []
+    if any(len(key) < _SHORTEST_KEY or not key.isprintable() for key in keys):
+        raise ValueError("too short")
+    if len(set(keys)) < len(keys):
+        raise ValueError("the same key twice")
+    return tuple(SecretStr(key) for key in keys)
+
+
+def _thresholds(text: str) -> tuple[int, ...]:
+    """Percentages, each once and in order; an empty list says that nobody is to be warned."""
+    if text.lower() == "off":
+        return ()
+    marks = {int(mark) for mark in text.split(",")}
+    if any(not 1 <= mark <= 100 for mark in marks) or len(marks) > _MOST_THRESHOLDS:
+        raise ValueError(text)
+    return tuple(sorted(marks))
+
+
+def _any_secret(text: str) -> SecretStr | None:
+    return SecretStr(text) if text else None
+
+
 def _whole(low: int, high: int, *, scale: int = 1) -> Callable[[str], int]:
     def parse(text: str) -> int:
         value = int(text)
@@ -203,7 +243,7 @@ SETTINGS = (
         expected="sqlite:///path or postgresql://user:password@host/name",
         meaning="Where our tables live. Empty: the host's PostgreSQL, or `mai_usage.db` "
         "beside its SQLite file.",
-        parse=lambda text: SecretStr(text) if text else None,
+        parse=_any_secret,
         is_secret=True,
     ),
     Setting(
@@ -263,8 +303,60 @@ SETTINGS = (
         meaning="After this long without a heartbeat a process counts as dead.",
         parse=_whole(1, 3_600, scale=1000),
     ),
+    Setting(
+        name="MAI_USAGE_ENCRYPTION_KEYS",
+        field="encryption_keys",
+        default="",
+        expected="one or more different keys of at least 16 characters, separated by commas",
+        meaning="Key ring that seals secrets in the database, newest first. Empty: one is derived "
+        "from `WEBUI_SECRET_KEY`.",
+        parse=_key_ring,
+        is_secret=True,
+    ),
+    Setting(
+        name="WEBUI_SECRET_KEY",
+        field="host_secret",
+        default="",
+        expected="the host's own secret",
+        meaning="The host's own; only read, to derive a key from where no ring is given.",
+        parse=_any_secret,
+        is_secret=True,
+    ),
+    Setting(
+        name="REDIS_URL",
+        field="redis_url",
+        default="",
+        expected="redis://host:6379/0",
+        meaning="The host's own. Where it is set, replicas share their rate limits in it.",
+        parse=_any_secret,
+        is_secret=True,
+    ),
+    Setting(
+        name="MAI_USAGE_ALERT_THRESHOLDS",
+        field="alert_thresholds",
+        default="80,90,100",
+        expected="up to ten whole percentages from 1 to 100, separated by commas, or off",
+        meaning="Percentages of a monthly limit at which an event is stored.",
+        parse=_thresholds,
+    ),
+    Setting(
+        name="MAI_USAGE_RATE_LIMIT",
+        field="rate_limit",
+        default="600",
+        expected="a whole number from 1 to 1000000",
+        meaning="Requests a minute to the routes of this extension, for each user or address.",
+        parse=_whole(1, 1_000_000),
+    ),
+    Setting(
+        name="MAI_USAGE_KEY_CHECK_SECONDS",
+        field="key_check_ms",
+        default="300",
+        expected="a whole number from 1 to 86400",
+        meaning="How often organizations' keys are compared with OpenRouter's and repaired.",
+        parse=_whole(1, 86_400, scale=1000),
+    ),
 )
 
-_FIELDS = {field.name for field in fields(Settings)}
+_FIELDS = {field.name for field in fields(Settings)} - {"given"}
 if {setting.field for setting in SETTINGS} != _FIELDS:
     raise AssertionError("SETTINGS and Settings name different fields")

@@ -1,6 +1,6 @@
 """Errors at the edge: one table of statuses, and bodies after RFC 9457 that keep ``detail``."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 from fastapi import Request, Response
@@ -10,22 +10,37 @@ from fastapi.routing import APIRoute
 
 from mai_usage_ext.errors import (
     BadInput,
+    ConfigurationError,
+    Conflict,
     NoOrganization,
     NotFound,
     NotRunning,
+    Outdated,
+    QueueFull,
+    Refused,
     StorageUnavailable,
+    UpstreamError,
     UsageError,
 )
 
-__all__ = ["ProblemRoute", "problem", "status_of"]
+__all__ = ["ProblemRoute", "Rejected", "problem", "problem_of", "status_of"]
+
+_BAD_VALUE = "A value cannot be used"
 
 # The first row that fits decides, so the narrower error stands first.
 _STATUSES: tuple[tuple[type[UsageError], int, str], ...] = (
     (NoOrganization, 404, "No organization"),
     (NotFound, 404, "Not found"),
-    (BadInput, 422, "A value cannot be used"),
+    (BadInput, 422, _BAD_VALUE),
+    (Outdated, 412, "Changed by somebody else"),
+    (Conflict, 409, "What is there does not allow it"),
+    # What an admin asked for needs a setting that is missing: theirs to add, and no fault of ours.
+    (ConfigurationError, 409, "Not configured"),
+    (Refused, 402, "Refused"),
+    (UpstreamError, 502, "OpenRouter did not do it"),
     (NotRunning, 503, "Usage metering is not running"),
     (StorageUnavailable, 503, "The usage database does not answer"),
+    (QueueFull, 503, "Too much is waiting to be written"),
     (UsageError, 500, "Usage metering failed"),
 )
 
@@ -41,6 +56,32 @@ def problem(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
     return JSONResponse(body, status_code=status, media_type="application/problem+json")
 
 
+class Rejected(Exception):
+    """A request that no service is to see: too long, not JSON, or not of the right shape."""
+
+    def __init__(
+        self, status: int, title: str, detail: str, *, errors: Iterable[Mapping[str, str]] = ()
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.title = title
+        self.errors = [dict(error) for error in errors]
+
+    @classmethod
+    def of_fields(cls, found: Iterable[Any]) -> "Rejected":
+        """From what pydantic found wrong, one error for each field."""
+        errors = [_error(item, item["loc"]) for item in found]
+        return cls(422, _BAD_VALUE, _sentences(errors), errors=errors)
+
+
+def problem_of(error: UsageError) -> JSONResponse:
+    """The answer for an error of ours, with its field where it knows one."""
+    status, title = status_of(error)
+    field = error.field if isinstance(error, BadInput | Conflict) else ""
+    errors = [{"field": field, "message": str(error)}] if field else []
+    return problem(status, title, str(error), **({"errors": errors} if errors else {}))
+
+
 class ProblemRoute(APIRoute):
     """A route whose errors of ours become problem bodies, without a handler on the host's app."""
 
@@ -51,24 +92,21 @@ class ProblemRoute(APIRoute):
             try:
                 return await handle(request)
             except UsageError as error:
-                status, title = status_of(error)
-                return problem(status, title, str(error))
+                return problem_of(error)
+            except Rejected as error:
+                more = {"errors": error.errors} if error.errors else {}
+                return problem(error.status, error.title, str(error), **more)
             except RequestValidationError as error:
-                return problem(
-                    422,
-                    "A value cannot be used",
-                    "; ".join(_sentence(item) for item in error.errors()),
-                    errors=[
-                        {"field": _field(item), "message": item["msg"]} for item in error.errors()
-                    ],
-                )
+                # The first part of the place is where it stood: query, path, header.
+                errors = [_error(item, item["loc"][1:] or item["loc"]) for item in error.errors()]
+                return problem(422, _BAD_VALUE, _sentences(errors), errors=errors)
 
         return handle_with_problems
 
 
-def _field(item: dict[str, Any]) -> str:
-    return ".".join(str(part) for part in item["loc"][1:]) or str(item["loc"][0])
+def _error(item: Any, place: Iterable[Any]) -> dict[str, str]:
+    return {"field": ".".join(str(part)[:80] for part in place), "message": str(item["msg"])}
 
 
-def _sentence(item: dict[str, Any]) -> str:
-    return f"{_field(item)}: {item['msg']}"
+def _sentences(errors: Iterable[Mapping[str, str]]) -> str:
+    return "; ".join(f"{error['field']}: {error['message']}" for error in errors)

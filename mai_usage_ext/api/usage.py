@@ -1,19 +1,18 @@
 """What a signed-in person sees of their own organization, and the operator's health page."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
+from mai_usage_ext.api.access import Door
+from mai_usage_ext.api.documents import problems
 from mai_usage_ext.api.problems import ProblemRoute, problem
-from mai_usage_ext.api.schemas import HealthOut, MyOrganizationOut, TodayUsageOut
-from mai_usage_ext.errors import NotFound
-from mai_usage_ext.services.directory import Directory
-from mai_usage_ext.services.health import HealthCheck
-from mai_usage_ext.services.reports import Reports
+from mai_usage_ext.api.schemas.usage import HealthOut, MyOrganizationOut, TodayUsageOut
+from mai_usage_ext.api.services import ApiServices, Provide
+from mai_usage_ext.ports import Actor
 
-__all__ = ["ALIAS", "PREFIX", "ApiServices", "usage_router"]
+__all__ = ["ALIAS", "PREFIX", "ApiServices", "nothing_else_router", "usage_router"]
 
 PREFIX = "/api/v1/client_organizations"
 # mAI's front ends spell it so; the same routes, kept out of the schema.
@@ -22,15 +21,8 @@ ALIAS = "/api/v1/client-organizations"
 _ANY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiServices:
-    directory: Directory
-    reports: Reports
-    health: HealthCheck
-
-
 def usage_router(
-    services: Callable[[], ApiServices],
+    services: Provide,
     *,
     verified_user: Callable[..., Any],
     prefix: str = PREFIX,
@@ -47,17 +39,20 @@ def usage_router(
         route_class=ProblemRoute,
         include_in_schema=in_schema,
     )
-    signed_in = Depends(verified_user)
+    door = Door(services, verified_user=verified_user)
+    signed_in = door.signed_in
 
     # Plain functions run on a worker thread, where a query may wait without stopping the chats.
-    @router.get("/usage/my-organization", response_model=MyOrganizationOut)
+    @router.get("/usage/my-organization", response_model=MyOrganizationOut, responses=problems(404))
     def my_organization(user: Any = signed_in) -> MyOrganizationOut:
         """Today, this month and thirty days of the user's organization."""
         found = services()
         place = found.directory.organization_of(str(user.id))
         return MyOrganizationOut.of(found.reports.organization(place.organization))
 
-    @router.get("/usage/my-organization/today", response_model=TodayUsageOut)
+    @router.get(
+        "/usage/my-organization/today", response_model=TodayUsageOut, responses=problems(404)
+    )
     def my_organization_today(user: Any = signed_in) -> TodayUsageOut:
         """Today alone, for pages that refresh often."""
         found = services()
@@ -65,11 +60,9 @@ def usage_router(
         usage, as_of_ms = found.reports.today(place.organization)
         return TodayUsageOut.at(place.organization.id, usage, as_of_ms)
 
-    @router.get("/health", response_model=HealthOut)
-    def health(user: Any = signed_in) -> HealthOut:
+    @router.get("/health", response_model=HealthOut, responses=problems(404))
+    def health(_actor: Actor = door.admin) -> HealthOut:
         """The meter's own state, for admins; to everyone else there is no such page."""
-        if getattr(user, "role", None) != "admin":
-            raise NotFound("there is no such page")
         return HealthOut.of(services().health.look())
 
     return router

@@ -12,18 +12,19 @@ from concurrent.futures import Future
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
 from mai_usage_ext.errors import NoOrganization, Refused, StorageError
 from mai_usage_ext.guard import shielded, swallow, tally, traffic_is_ours
 from mai_usage_ext.host.body import MeteredBody
 from mai_usage_ext.host.caller import current_caller
 from mai_usage_ext.host.refusal import RefusedResponse
-from mai_usage_ext.host.request import bearer_of, read_request
+from mai_usage_ext.host.request import MAX_TOKENS_OF, OutgoingBody, bearer_of, with_bearer
 from mai_usage_ext.host.watch import Watch
 from mai_usage_ext.metering.answers import identifier
 from mai_usage_ext.metering.routes import Shape, shape_of
-from mai_usage_ext.ports import Hold
-from mai_usage_ext.services.admission import Admission
+from mai_usage_ext.ports import Hold, Verdict
+from mai_usage_ext.services.admission import Admission, Dispatch
 from mai_usage_ext.services.call_keys import CallKeys
 from mai_usage_ext.services.directory import Directory, Placement
 from mai_usage_ext.services.recording import Recording
@@ -46,21 +47,29 @@ class Gate:
         recording: Recording,
         call_keys: CallKeys,
         *,
-        commit_wait_s: float,
+        commit_wait_s: Callable[[], float],
         refuses_unknown: bool,
     ) -> None:
         self.recording = recording
         self.call_keys = call_keys
-        self.commit_wait_s = commit_wait_s
+        self._commit_wait_s = commit_wait_s
         self._directory = directory
         self._admission = admission
         self._refuses_unknown = refuses_unknown
 
-    async def hold(self, shape: Shape, kwargs: dict[str, Any]) -> Hold | None:
-        """A committed hold for one call, or one on its way where the organization allows that.
+    @property
+    def commit_wait_s(self) -> float:
+        """Seconds that a chat waits for a commit before it goes on without."""
+        return self._commit_wait_s()
 
-        ``None`` when nobody can be told whose call it is and the operator lets such calls pass.
-        Raises ``Refused``.
+    async def admit(
+        self, shape: Shape, kwargs: dict[str, Any], *, may_swap: bool
+    ) -> tuple[Hold, dict[str, Any]] | None:
+        """A committed hold for one call, or one on its way where the organization allows that; and
+        the request as it is to be sent.
+
+        ``may_swap`` says that the call goes where organizations' keys belong. ``None`` when nobody
+        can be told whose call it is and the operator lets such calls pass. Raises ``Refused``.
         """
         caller = current_caller.get()
         placement = await self._placement(caller.user_id if caller else None)
@@ -71,18 +80,43 @@ class Gate:
         if shape is Shape.UNKNOWN:
             tally.warn("calls of unknown kind", "an unknown POST goes upstream; it is metered")
         purpose = (caller.purpose if caller else None) or _default_purpose(shape)
-        key = bearer_of(kwargs.get("headers"))
-        admitted = self._admission.admit(placement, read_request(kwargs), purpose=purpose)
-        if key is not None:
-            self.call_keys.remember(admitted.hold.id, key)
         try:
-            if admitted.committed is not None and not await self._in_time(admitted.committed):
+            return await self._admit(placement, shape, kwargs, purpose, may_swap=may_swap)
+        except Refused:
+            raise
+        except Exception as error:  # noqa: BLE001 - the guest contract, as in shielded()
+            swallow("admitting a call", error)
+            self._admission.unmetered(placement)
+            return None
+
+    async def _admit(
+        self,
+        placement: Placement,
+        shape: Shape,
+        kwargs: dict[str, Any],
+        purpose: str,
+        *,
+        may_swap: bool,
+    ) -> tuple[Hold, dict[str, Any]]:
+        body = OutgoingBody(kwargs)
+        application = self._admission.apply(placement, body.read(shape), purpose=purpose)
+        verdict = None
+        try:
+            verdict = await self._in_time(application.decided)
+            if verdict is None and application.decided is not None:
                 self._admission.unchecked(placement)
+            dispatch = self._admission.decide(application, verdict)
+            changed = _changed(kwargs, body, dispatch, shape, may_swap=may_swap)
         except BaseException as error:
             # Refused, or the reader went away while waiting: nothing was sent.
-            self.recording.not_billed(admitted.hold, reason=f"not sent: {type(error).__name__}")
+            if verdict is None or verdict.granted_pusd is not None:
+                reason = f"not sent: {type(error).__name__}"
+                self.recording.not_billed(application.hold, reason=reason)
             raise
-        return admitted.hold
+        key = bearer_of(changed.get("headers"))
+        if key is not None:
+            self.call_keys.remember(dispatch.hold.id, key)
+        return dispatch.hold, changed
 
     async def _placement(self, user_id: str | None) -> Placement | None:
         known = self._directory.cached(user_id)
@@ -102,10 +136,13 @@ class Gate:
                 ) from None
             return None
 
-    async def _in_time(self, committed: "Future[None]") -> bool:
-        if not committed.done():
-            await asyncio.wait({asyncio.wrap_future(committed)}, timeout=self.commit_wait_s)
-        return committed.done() and committed.exception() is None
+    async def _in_time(self, decided: "Future[Verdict] | None") -> Verdict | None:
+        """The verdict, or ``None`` when it does not come in time."""
+        if decided is None:
+            return None
+        if not decided.done():
+            await asyncio.wait({asyncio.wrap_future(decided)}, timeout=self.commit_wait_s)
+        return decided.result() if decided.done() and decided.exception() is None else None
 
 
 class Outbound:
@@ -115,6 +152,8 @@ class Outbound:
         self.gate: Gate | None = None
         self.failure: str | None = None
         self._prefixes = tuple(url + "/" for url in base_urls)
+        # The organizations' keys are made by the first one; another server must never see them.
+        self._key_origin = URL(base_urls[0]).origin()
         self._on_start_failure = on_start_failure
         self._original: Send | None = None
 
@@ -168,23 +207,32 @@ class Outbound:
         shape: Shape,
     ) -> Any:
         try:
-            gate, hold = self.gate, None
+            gate, admitted = self.gate, None
             if gate is None:
                 self._not_running()
             else:
-                hold = await self._hold(gate, shape, kwargs)
+                admitted = await self._admit(gate, shape, kwargs, self._may_swap(session, url))
         except Refused as refused:
             tally.add("calls refused")
             return RefusedResponse(refused, method=method, url=url)
-        if gate is None or hold is None:
+        if gate is None or admitted is None:
             tally.warn("calls unmetered", "a call went upstream unmetered")
             return await send(session, method, url, **kwargs)
-        return await _send_held(gate, hold, send, session, method, url, kwargs)
+        hold, changed = admitted
+        return await _send_held(gate, hold, send, session, method, url, changed)
 
-    async def _hold(self, gate: Gate, shape: Shape, kwargs: dict[str, Any]) -> Hold | None:
-        """The hold, or ``None`` when ours is the fault: a chat never pays for that."""
+    def _may_swap(self, session: Any, url: Any) -> bool:
+        base = getattr(session, "_base_url", None)
+        full = URL(str(url)) if base is None else session._build_url(url)
+        return bool(full.origin() == self._key_origin)
+
+    async def _admit(
+        self, gate: Gate, shape: Shape, kwargs: dict[str, Any], may_swap: bool
+    ) -> tuple[Hold, dict[str, Any]] | None:
+        """The hold and the request, or ``None`` when ours is the fault: a chat never pays for
+        that."""
         try:
-            return await gate.hold(shape, kwargs)
+            return await gate.admit(shape, kwargs, may_swap=may_swap)
         except Refused:
             raise
         except Exception as error:  # noqa: BLE001 - the guest contract, as in shielded()
@@ -243,6 +291,26 @@ def _status_only(
             started_at=started_at,
         )
         watch.finish(interrupted=True)
+
+
+def _changed(
+    kwargs: dict[str, Any],
+    body: OutgoingBody,
+    dispatch: Dispatch,
+    shape: Shape,
+    *,
+    may_swap: bool,
+) -> dict[str, Any]:
+    """The request with the organization's key, the user's name and a bound on the answer."""
+    fields: dict[str, Any] = {}
+    if dispatch.user is not None:
+        fields["user"] = dispatch.user
+    if dispatch.max_tokens is not None and shape in MAX_TOKENS_OF:
+        fields[MAX_TOKENS_OF[shape]] = dispatch.max_tokens
+    changed = body.with_fields(kwargs, fields)
+    if dispatch.bearer is not None and may_swap:
+        changed = with_bearer(changed, dispatch.bearer)
+    return changed
 
 
 def _default_purpose(shape: Shape) -> str:

@@ -1,36 +1,72 @@
-"""What of an outgoing request the meter needs to know: one parse, nothing changed."""
+"""What of an outgoing request the meter needs to know, and the three things it may change of it."""
 
+import json
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from mai_usage_ext.metering.estimate import Request
 from mai_usage_ext.metering.money import parse_json
+from mai_usage_ext.metering.routes import Shape
 
-__all__ = ["bearer_of", "read_request"]
+__all__ = ["MAX_TOKENS_OF", "OutgoingBody", "bearer_of", "with_bearer"]
 
 _MAX_TOKENS_NAMES = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+# What a call calls the longest answer it wants, where we have to say it.
+MAX_TOKENS_OF = {
+    Shape.CHAT: "max_tokens",
+    Shape.MESSAGES: "max_tokens",
+    Shape.RESPONSES: "max_output_tokens",
+}
+_WITHOUT_ANSWER = frozenset({Shape.EMBEDDINGS, Shape.RERANK})
+_INLINE = re.compile(rb"data:[a-z]+/[a-z0-9.+-]+;base64,[A-Za-z0-9+/=_-]+")
+_PICTURE = b"data:image/"
 
 
-def read_request(kwargs: Mapping[str, Any]) -> Request:
-    """Model, size and bounds of the body in ``data=`` or ``json=``; unknown parts stay ``None``."""
-    data, size = kwargs.get("json"), 0
-    raw = kwargs.get("data")
-    if isinstance(raw, str | bytes | bytearray):
-        size = len(raw)
-        try:
-            data = parse_json(raw)
-        except (ValueError, RecursionError):
-            data = None
-    if not isinstance(data, Mapping):
-        return Request(model=None, size=size, max_tokens=None, stream=False)
-    model = data.get("model")
-    return Request(
-        model=model[:200] if isinstance(model, str) else None,
-        size=size or len(str(data)),
-        max_tokens=_first_count(data, _MAX_TOKENS_NAMES),
-        stream=data.get("stream") is True,
-        choices=_first_count(data, ("n",)) or 1,
-    )
+class OutgoingBody:
+    """The JSON body in ``data=`` or ``json=``, parsed once; one that is none has no fields."""
+
+    def __init__(self, kwargs: Mapping[str, Any]) -> None:
+        self._text, self._fields = None, kwargs.get("json")
+        self._size, self._images = 0, 0
+        raw = kwargs.get("data")
+        if isinstance(raw, str | bytes | bytearray):
+            body = raw.encode() if isinstance(raw, str) else bytes(raw)
+            self._size, self._images = _measured(body)
+            with suppress(ValueError, RecursionError):
+                self._fields = parse_json(body)
+                self._text = body.decode()
+
+    def read(self, shape: Shape) -> Request:
+        """Model, size and bounds; unknown parts stay ``None``."""
+        data = self._fields if isinstance(self._fields, Mapping) else {}
+        model = data.get("model")
+        return Request(
+            model=model[:200] if isinstance(model, str) else None,
+            size=self._size or len(str(data)),
+            max_tokens=_first_count(data, _MAX_TOKENS_NAMES),
+            stream=data.get("stream") is True,
+            choices=_first_count(data, ("n",)) or 1,
+            images=self._images,
+            has_answer=shape not in _WITHOUT_ANSWER,
+        )
+
+    def with_fields(self, kwargs: dict[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+        """The request with these fields set; one whose body is no JSON object stays as it is.
+
+        Fields that it lacks are put in as text, so that not a byte of the rest is written anew.
+        """
+        if not fields or not isinstance(self._fields, Mapping):
+            return kwargs
+        if self._text is None:
+            return {**kwargs, "json": {**self._fields, **fields}}
+        if any(name in self._fields for name in fields):
+            text = json.dumps({**json.loads(self._text), **fields})
+        else:
+            added = json.dumps(dict(fields))[1:-1]
+            text = "{" + added + (", " if self._fields else "") + self._text.lstrip()[1:]
+        return {**kwargs, "data": text if isinstance(kwargs["data"], str) else text.encode()}
 
 
 def bearer_of(headers: Any) -> str | None:
@@ -39,6 +75,26 @@ def bearer_of(headers: Any) -> str | None:
         if str(name).lower() == "authorization" and str(value).lower().startswith("bearer "):
             return str(value)[7:].strip() or None
     return None
+
+
+def with_bearer(kwargs: dict[str, Any], bearer: str) -> dict[str, Any]:
+    """The request with this key and no other; the host's own objects stay as they are."""
+    headers = kwargs.get("headers")
+    pairs = headers.items() if hasattr(headers, "items") else headers or ()
+    kept = [(name, value) for name, value in pairs if str(name).lower() != "authorization"]
+    changed = {**kwargs, "headers": [*kept, ("Authorization", f"Bearer {bearer}")]}
+    # aiohttp refuses a request that authorizes twice.
+    changed.pop("auth", None)
+    return changed
+
+
+def _measured(body: bytes) -> tuple[int, int]:
+    """Bytes that become tokens, and pictures: those are no text, however long they are spelt."""
+    if b";base64," not in body:
+        return len(body), 0
+    inline = _INLINE.findall(body)
+    images = sum(one.startswith(_PICTURE) for one in inline)
+    return len(body) - sum(map(len, inline)), images
 
 
 def _first_count(data: Mapping[str, Any], names: tuple[str, ...]) -> int | None:

@@ -24,28 +24,34 @@ __all__ = [
 ]
 
 PICO = 10**12
+_PICO_DECIMALS = 12
+_ONE_PICODOLLAR = Decimal(1).scaleb(-_PICO_DECIMALS)
 # A BIGINT holds 9,223,372 USD in picodollars; what is above this is refused with a reason instead.
 MAX_PUSD = 9_000_000 * PICO
 RATE_ONE = 10**6
+_RATE_DECIMALS = 6
 MAX_RATE = 1_000 * RATE_ONE
 
 # Wide enough for any amount below MAX_PUSD times any rate; the default 28 digits are not.
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 
-def pusd_from_usd(usd: object, *, field: str = "amount") -> int:
+def pusd_from_usd(usd: object, *, field: str = "amount", exact: bool = False) -> int:
     """Picodollars of an amount in USD, half-even below one picodollar.
 
     Takes ``Decimal``, ``int`` or a decimal string. Raises ``BadInput`` for anything else: a float
     has already lost what this function is for; NaN, infinities, negatives and amounts above
-    9,000,000 USD are never money here.
+    9,000,000 USD are never money here. ``exact`` refuses what would have to be rounded: a person
+    who sets a price or a limit gets just that or is told why not.
     """
     value = _decimal(usd, field=field, expected="a decimal number of USD")
     if value < 0:
         raise BadInput(field, got=usd, expected="an amount of USD that is not negative")
     if value > MAX_PUSD // PICO:
         raise BadInput(field, got=usd, expected="an amount of at most 9,000,000 USD")
-    return int((value * PICO).quantize(Decimal(1), context=_EXACT))
+    if exact and _decimals(value) > _PICO_DECIMALS:
+        raise BadInput(field, got=usd, expected="an amount of USD with at most twelve decimals")
+    return int(value.quantize(_ONE_PICODOLLAR, context=_EXACT).scaleb(_PICO_DECIMALS))
 
 
 def usd_from_pusd(pusd: int) -> str:
@@ -70,10 +76,10 @@ def rate_from_decimal(rate: object, *, field: str = "markup_rate") -> int:
     value = _decimal(rate, field=field, expected="a decimal number such as 1.3")
     if not 0 <= value <= MAX_RATE // RATE_ONE:
         raise BadInput(field, got=rate, expected="a rate from 0 to 1000, such as 1.3")
-    micro = value * RATE_ONE
-    if micro != micro.to_integral_value():
+    # Not judged by the product: the default context rounds that to 28 digits.
+    if _decimals(value) > _RATE_DECIMALS:
         raise BadInput(field, got=rate, expected="a rate with at most six decimals, such as 1.3")
-    return int(micro)
+    return int(value * RATE_ONE)
 
 
 def rate_to_decimal(rate_micro: int) -> Decimal:
@@ -112,3 +118,8 @@ def _decimal(value: object, *, field: str, expected: str) -> Decimal:
             return Decimal(0)
         raise BadInput(field, got=value, expected=expected)
     return number
+
+
+def _decimals(value: Decimal) -> int:
+    """Places behind the point, trailing zeros left out; counted, so that no context rounds."""
+    return len(format(value, "f").partition(".")[2].rstrip("0"))

@@ -8,25 +8,19 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import quote
 
-import aiohttp
-
 from mai_usage_ext.errors import GenerationNotFound, UpstreamError
-from mai_usage_ext.guard import own_traffic
-from mai_usage_ext.metering.money import parse_json
 from mai_usage_ext.metering.usage import UsageUnusable, read_generation
+from mai_usage_ext.openrouter.transport import Transport
 from mai_usage_ext.ports import Generation
 
 __all__ = ["OpenRouterClient"]
-
-_TIMEOUT = aiohttp.ClientTimeout(total=20, connect=5)
 
 
 class OpenRouterClient:
     """One session, opened by the first call and bound to that call's event loop."""
 
     def __init__(self, base_url: str) -> None:
-        self._base_url = base_url.rstrip("/")
-        self._session: aiohttp.ClientSession | None = None
+        self._transport = Transport(base_url)
 
     async def fetch(self, generation_id: str, *, key: str) -> Generation:
         """What the provider says of one call.
@@ -59,9 +53,7 @@ class OpenRouterClient:
         return [model for model in data if isinstance(model, Mapping)]
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._transport.close()
 
     async def __aenter__(self) -> "OpenRouterClient":
         return self
@@ -75,39 +67,12 @@ class OpenRouterClient:
         await self.close()
 
     async def _get(self, path: str, *, key: str | None) -> Mapping[str, Any]:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=True)
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
         try:
-            with own_traffic():
-                async with self._session.get(self._base_url + path, headers=headers) as response:
-                    text = await response.text()
-                    status = response.status
-        except (aiohttp.ClientError, TimeoutError, UnicodeDecodeError) as error:
-            raise UpstreamError(f"no answer: {type(error).__name__}", status=0) from None
-        if status == 404:
-            raise GenerationNotFound(_message(text), status=404)
-        if status >= 400:
-            raise UpstreamError(f"{status}: {_message(text)}", status=status)
-        return _object(text, status=status)
-
-
-def _object(text: str, *, status: int) -> Mapping[str, Any]:
-    try:
-        body = parse_json(text)
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, Mapping):
-        raise UpstreamError("the answer is not a JSON object", status=status)
-    return body
-
-
-def _message(text: str) -> str:
-    """The sentence in an OpenRouter error body, or the beginning of whatever came instead."""
-    try:
-        return str(parse_json(text)["error"]["message"])[:300]
-    except (ValueError, RecursionError, KeyError, TypeError):
-        return text[:100]
+            return await self._transport.request("GET", path, key=key)
+        except UpstreamError as error:
+            if error.status == 404:
+                raise GenerationNotFound(str(error), status=404) from None
+            raise
 
 
 def _text(value: object) -> str | None:

@@ -3,9 +3,17 @@
 import threading
 import time
 from dataclasses import dataclass
+from typing import Protocol
 
 from mai_usage_ext.errors import NoOrganization
-from mai_usage_ext.ports import UNASSIGNED, Clock, Organization, OrganizationStore, Role
+from mai_usage_ext.ports import (
+    UNASSIGNED,
+    Clock,
+    Membership,
+    Organization,
+    OrganizationStore,
+    Role,
+)
 
 __all__ = ["Directory", "Placement"]
 
@@ -16,22 +24,34 @@ MAX_CACHED = 50_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """A user's place. ``is_assigned`` is false where no organization claims the user."""
+    """A user's place. ``is_assigned`` is false where no organization claims the user.
+
+    ``openrouter_user_id`` is what OpenRouter is told of the user; ``has_limit`` says that the user
+    has a monthly limit of their own.
+    """
 
     organization: Organization
     user_id: str | None
     role: Role
     is_assigned: bool
+    openrouter_user_id: str | None = None
+    has_limit: bool = False
+
+
+class Newcomers(Protocol):
+    """Finds a place for a user whom nobody has put anywhere."""
+
+    def place(self, user_id: str) -> Membership | None: ...
 
 
 class Directory:
     """Answers from memory for a few seconds, so that a chat costs one look, not three queries."""
 
     def __init__(
-        self, organizations: OrganizationStore, *, default_id: str | None, clock: Clock
+        self, organizations: OrganizationStore, *, newcomers: Newcomers, clock: Clock
     ) -> None:
         self._organizations = organizations
-        self._default_id = default_id
+        self._newcomers = newcomers
         self._clock = clock
         self._known: dict[str | None, tuple[float, Placement]] = {}
         self._lock = threading.Lock()
@@ -76,19 +96,20 @@ class Directory:
 
     def _read(self, user_id: str | None) -> Placement:
         now_ms = self._clock.now_ms()
-        role, organization_id = Role.MEMBER, self._default_id or UNASSIGNED
-        if user_id is None:
-            organization_id = UNASSIGNED
-        else:
-            membership = self._organizations.membership(user_id, at_ms=now_ms)
-            if membership is not None:
-                role, organization_id = membership.role, membership.organization_id
+        membership = None if user_id is None else self._membership(user_id, now_ms)
+        organization_id = UNASSIGNED if membership is None else membership.organization_id
         organization = self._organizations.get(organization_id, at_ms=now_ms)
         if organization is None:
             raise NoOrganization(f"the organization {organization_id!r} does not exist")
         return Placement(
             organization=organization,
             user_id=user_id,
-            role=role,
+            role=Role.MEMBER if membership is None else membership.role,
             is_assigned=organization_id != UNASSIGNED,
+            openrouter_user_id=None if membership is None else membership.openrouter_user_id,
+            has_limit=membership is not None and membership.monthly_limit_pusd is not None,
         )
+
+    def _membership(self, user_id: str, now_ms: int) -> Membership | None:
+        known = self._organizations.membership(user_id, at_ms=now_ms)
+        return known if known is not None else self._newcomers.place(user_id)

@@ -40,20 +40,21 @@ class Recording:
         """
         if answer.usage is not None:
             self._call_keys.forget(hold.id)
-            return self._ledger.settle(
+            entry = entry_of(
                 hold,
-                entry_of(
-                    hold,
-                    generation_id=answer.generation_id,
-                    model=answer.model,
-                    provider=answer.provider,
-                    usage=answer.usage,
-                    outcome=_OUTCOMES[answer.ending],
-                    source=source,
-                    timing=timing,
-                    booked_at_ms=self._clock.now_ms(),
-                ),
+                generation_id=answer.generation_id,
+                model=answer.model,
+                provider=answer.provider,
+                usage=answer.usage,
+                outcome=_OUTCOMES[answer.ending],
+                source=source,
+                timing=timing,
+                booked_at_ms=self._clock.now_ms(),
             )
+            if entry.billed_pusd > hold.estimate_pusd:
+                # A web search, say: the provider's bill is booked in full, whatever was held.
+                tally.add("calls that cost more than was held")
+            return self._ledger.settle(hold, entry)
         if status >= 400 and answer.generation_id is None:
             return self.not_billed(hold, reason=f"upstream answered {status}")
         return self._unsettled(hold, answer, timing)

@@ -25,9 +25,10 @@ class Change:
         return type(self).__name__.lower()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Place(Change):
-    pass
+    least_pusd: int | None = None
+    has_user_limit: bool = False
 
 
 @dataclass(slots=True)

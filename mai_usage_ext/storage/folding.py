@@ -1,24 +1,25 @@
 """The rules of a group of changes, without a database: what was known, plus changes, is a plan.
 
 Every change is judged in order against the state that the changes before it left, and the plan adds
-up what touches one row, so that each row is written once. Two sums hold after every fold:
+up what touches one row, so that each row is written once. Three things hold after every fold:
 
 * ``held`` of a month is the sum of the estimates of the holds of it that are not closed;
-* ``spent`` of a month is the sum of what its ledger entries billed.
+* ``spent`` of a month is the sum of what its ledger entries billed;
+* a hold that was granted found ``spent + held + estimate ≤ limit``, ten at once as one by one.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mai_usage_ext.metering.days import month_of
-from mai_usage_ext.ports import Hold, HoldState, LedgerEntry, Outcome
+from mai_usage_ext.ports import Hold, HoldState, LedgerEntry, Outcome, Verdict
+from mai_usage_ext.storage.budgets import ORGANIZATION, Budget, Budgets, MonthKey
 from mai_usage_ext.storage.changes import Change, Defer, Identify, Place, Settle, Void
 
-__all__ = ["CellKey", "HoldRow", "MonthKey", "Plan", "cell_key", "entry_key", "fold", "month_keys"]
+__all__ = ["CellKey", "HoldRow", "Plan", "Result", "cell_key", "entry_key", "fold", "month_keys"]
 
-MonthKey = tuple[str, str]
-"""Organization and month."""
+Result = bool | Verdict | None
+"""What the one who waits is told: a verdict on a hold, whether an entry is new, or nothing."""
 CellKey = tuple[str, str, str, str, str, str]
 """Organization, ISO day, user, model, provider, purpose: in the order of the table's key."""
 EntryKey = tuple[str, int]
@@ -32,6 +33,7 @@ class HoldRow:
 
     id: str
     organization_id: str
+    user_id: str
     month: str
     estimate_pusd: int
     state: HoldState = HoldState.OPEN
@@ -52,8 +54,8 @@ class Plan:
     changed: dict[str, HoldRow] = field(default_factory=dict)
     booked: list[tuple[Hold, LedgerEntry]] = field(default_factory=list)
     cells: dict[CellKey, list[int]] = field(default_factory=dict)
-    months: dict[MonthKey, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
-    results: list[bool | None] = field(default_factory=list)
+    budgets: Budgets = field(default_factory=Budgets)
+    results: list[Result] = field(default_factory=list)
 
 
 def entry_key(entry: LedgerEntry) -> EntryKey:
@@ -72,12 +74,16 @@ def cell_key(entry: LedgerEntry) -> CellKey:
 
 
 def month_keys(changes: Iterable[Change]) -> set[MonthKey]:
-    """Every month row that these changes may touch."""
+    """Every month row that these changes may touch, users' own included."""
     keys: set[MonthKey] = set()
     for change in changes:
-        keys.add((change.hold.organization_id, change.hold.month))
+        hold = change.hold
+        keys.add((hold.organization_id, hold.month, ORGANIZATION))
+        keys.add((hold.organization_id, hold.month, hold.user_id or ORGANIZATION))
         if isinstance(change, Settle):
-            keys.add((change.entry.organization_id, month_of(change.entry.day)))
+            entry, month = change.entry, month_of(change.entry.day)
+            keys.add((entry.organization_id, month, ORGANIZATION))
+            keys.add((entry.organization_id, month, entry.user_id or ORGANIZATION))
     return keys
 
 
@@ -86,35 +92,44 @@ def fold(
     *,
     rows: Mapping[str, HoldRow],
     booked: set[EntryKey],
+    budgets: Mapping[MonthKey, Budget],
     now_ms: int,
     in_doubt: bool = False,
 ) -> Plan:
-    """What ``changes`` do to the holds in ``rows`` and the ledger entries in ``booked``.
+    """What ``changes`` do to the holds in ``rows``, the ledger entries in ``booked`` and the money
+    in ``budgets``, which are used up by it.
 
     ``in_doubt`` says that these very changes may have been committed before, by a commit whose
     answer never came: then a settlement that finds itself done is told so.
     """
-    folding = _Folding(dict(rows), set(booked), now_ms, in_doubt=in_doubt)
+    plan = Plan(budgets=Budgets(dict(budgets)))
+    folding = _Folding(plan, dict(rows), set(booked), now_ms, in_doubt=in_doubt)
     for change in changes:
-        folding.plan.results.append(folding.take(change))
-    return folding.plan
+        plan.results.append(folding.take(change))
+    return plan
 
 
 class _Folding:
     def __init__(
-        self, rows: dict[str, HoldRow], booked: set[EntryKey], now_ms: int, *, in_doubt: bool
+        self,
+        plan: Plan,
+        rows: dict[str, HoldRow],
+        booked: set[EntryKey],
+        now_ms: int,
+        *,
+        in_doubt: bool,
     ) -> None:
-        self.plan = Plan()
+        self.plan = plan
         self._rows = rows
         self._booked = booked
         self._now_ms = now_ms
         self._in_doubt = in_doubt
         self._new: set[str] = set()
 
-    def take(self, change: Change) -> bool | None:
+    def take(self, change: Change) -> Result:
         match change:
-            case Place(hold=hold):
-                self._place(hold)
+            case Place():
+                return self._ask_for(change)
             case Identify():
                 self._identify(change)
             case Settle():
@@ -125,15 +140,36 @@ class _Folding:
                 self._void(change)
         return None
 
-    def _place(self, hold: Hold) -> HoldRow:
-        row = self._rows.get(hold.id)
-        if row is not None:
-            return row
+    def _ask_for(self, change: Place) -> Verdict:
+        """Grant a hold whole, smaller, or not at all."""
+        hold = change.hold
+        if hold.id in self._rows:
+            return Verdict(granted_pusd=self._rows[hold.id].estimate_pusd)
+        wanted = hold.estimate_pusd
+        for key, budget in self._budgets_of(hold):
+            left = budget.left_pusd
+            if left is None or wanted <= left:
+                continue
+            if change.least_pusd is None or left < change.least_pusd:
+                self.plan.budgets.refused.add(key)
+                return Verdict(
+                    granted_pusd=None,
+                    limit_pusd=budget.limit_pusd,
+                    spent_pusd=budget.spent_now,
+                    held_pusd=budget.held_now,
+                    is_users=key[2] != ORGANIZATION,
+                )
+            wanted = left
+        self._place(hold, wanted)
+        return Verdict(granted_pusd=wanted)
+
+    def _place(self, hold: Hold, estimate_pusd: int) -> HoldRow:
         row = HoldRow(
             id=hold.id,
             organization_id=hold.organization_id,
+            user_id=hold.user_id or "",
             month=hold.month,
-            estimate_pusd=hold.estimate_pusd,
+            estimate_pusd=estimate_pusd,
         )
         self._rows[hold.id] = row
         self._new.add(hold.id)
@@ -174,8 +210,9 @@ class _Folding:
         return False
 
     def _defer(self, change: Defer) -> None:
-        # A hold that was refused by a full queue becomes visible at the latest now.
-        row = self._place(change.hold)
+        # A hold that was never placed becomes visible at the latest now: its call was sent, so its
+        # money is held whatever the limit says.
+        row = self._rows.get(change.hold.id) or self._place(change.hold, change.hold.estimate_pusd)
         if row.state.is_closed:
             return
         row.generation_id = change.generation_id or row.generation_id
@@ -206,7 +243,9 @@ class _Folding:
     def _book(self, hold: Hold, entry: LedgerEntry) -> None:
         self._booked.add(entry_key(entry))
         self.plan.booked.append((hold, entry))
-        self.plan.months[entry.organization_id, month_of(entry.day)][0] += entry.billed_pusd
+        month = month_of(entry.day)
+        for _, budget in self.plan.budgets.of(entry.organization_id, month, entry.user_id or ""):
+            budget.spent_added += entry.billed_pusd
         key = cell_key(entry)
         cell = self.plan.cells.get(key)
         if cell is None:
@@ -216,7 +255,11 @@ class _Folding:
                 cell[place] += amount
 
     def _hold_money(self, row: HoldRow, amount: int) -> None:
-        self.plan.months[row.organization_id, row.month][1] += amount
+        for _, budget in self.plan.budgets.of(row.organization_id, row.month, row.user_id):
+            budget.held_added += amount
+
+    def _budgets_of(self, hold: Hold) -> Iterable[tuple[MonthKey, Budget]]:
+        return self.plan.budgets.of(hold.organization_id, hold.month, hold.user_id or "")
 
     def _touch(self, row: HoldRow) -> None:
         if row.id not in self._new:

@@ -1,18 +1,19 @@
 """One group of changes, one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from peewee import Database
 
 from mai_usage_ext.ports import Hold, HoldState, LedgerEntry, Outcome
+from mai_usage_ext.storage.budgets import ORGANIZATION, Budget, LimitEvent, MonthKey
 from mai_usage_ext.storage.changes import Change, Place, Settle
 from mai_usage_ext.storage.folding import (
     CellKey,
     EntryKey,
     HoldRow,
-    MonthKey,
     Plan,
+    Result,
     fold,
     month_keys,
 )
@@ -30,10 +31,14 @@ class GroupCommit:
     The order is always the same, and sorted within: month rows, holds, ledger, cells. Whoever
     touches a hold or a counter has its month's row locked first, so that processes wait for each
     other there and never deadlock further down. On SQLite the transaction itself is the lock.
+
+    Limits are read under that lock, so that no process admits past one that another has filled.
+    ``thresholds`` are the percentages of a limit at which an event is stored.
     """
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, *, thresholds: Callable[[], Sequence[int]]) -> None:
         self._db = db
+        self._thresholds = thresholds
         self._reads = Reads(db)
         self._writes = Writes(db)
 
@@ -44,23 +49,53 @@ class GroupCommit:
         now_ms: int,
         is_retry: bool = False,
         in_doubt: bool = False,
-    ) -> list[bool | None]:
+    ) -> list[Result]:
         """Commit all of ``changes`` or none; return their results.
 
         ``is_retry`` looks up holds that are placed here too; ``in_doubt`` says that the commit
         may have gone through before without an answer.
         """
         with transaction(self._db):
-            self._reads.lock_months(month_keys(changes))
             plan = fold(
                 changes,
+                # First of all, because reading the months locks them.
+                budgets=self._budgets(changes, now_ms),
                 rows=self._known_holds(changes, is_retry=is_retry),
                 booked=self._known_entries(changes),
                 now_ms=now_ms,
                 in_doubt=in_doubt,
             )
-            self._write(plan)
+            self._write(plan, now_ms)
         return plan.results
+
+    def _budgets(self, changes: Sequence[Change], now_ms: int) -> dict[MonthKey, Budget]:
+        keys = month_keys(changes)
+        budgets = {(row[0], row[1], row[2]): Budget(*row[3:]) for row in self._reads.months(keys)}
+        limits = {row[0]: row[1:] for row in self._reads.limits(sorted({key[0] for key in keys}))}
+        for key, budget in budgets.items():
+            if key[2] == ORGANIZATION and key[0] in limits:
+                budget.limit_pusd, on_limit = limits[key[0]]
+                budget.is_hard = on_limit == "block"
+        self._add_users_limits(changes, budgets, now_ms)
+        return budgets
+
+    def _add_users_limits(
+        self, changes: Sequence[Change], budgets: dict[MonthKey, Budget], now_ms: int
+    ) -> None:
+        """Users' own limits where a hold asks for it; a month that has no row yet is added up."""
+        asking = [c.hold for c in changes if isinstance(c, Place) and c.has_user_limit]
+        users = sorted({hold.user_id for hold in asking if hold.user_id})
+        limits = self._reads.users_limits(users, at_ms=now_ms)
+        for hold in asking:
+            user_id = hold.user_id or ""
+            limit = limits.get((hold.organization_id, user_id))
+            if limit is None:
+                continue
+            key = (hold.organization_id, hold.month, user_id)
+            if key not in budgets:
+                spent, held = self._reads.used_by(*key)
+                budgets[key] = Budget(spent, held, is_stored=False)
+            budgets[key].limit_pusd = limit
 
     def _known_holds(self, changes: Sequence[Change], *, is_retry: bool) -> dict[str, HoldRow]:
         placed = set() if is_retry else {c.hold.id for c in changes if isinstance(c, Place)}
@@ -71,26 +106,41 @@ class GroupCommit:
         ids = sorted({c.entry.generation_id for c in changes if isinstance(c, Settle)})
         return {(row[0], row[1]) for row in self._reads.entries(ids)}
 
-    def _write(self, plan: Plan) -> None:
+    def _write(self, plan: Plan, now_ms: int) -> None:
         writes = self._writes
-        months = [_month(key, sums) for key, sums in sorted(plan.months.items()) if any(sums)]
-        writes.add_to_month.run(months)
+        writes.add_to_month.run([_month(key, sums) for key, sums in plan.budgets.changed()])
         writes.insert_hold.run([_new_hold(hold, row) for hold, row in plan.placed])
         writes.update_hold.run([_hold_state(row) for _, row in sorted(plan.changed.items())])
         plan.booked.sort(key=lambda booked: booked[1].generation_id)
         writes.insert_entry.run([_entry(hold, entry) for hold, entry in plan.booked])
         writes.add_to_cell.run([_cell(key, sums) for key, sums in sorted(plan.cells.items())])
+        events = plan.budgets.events(self._thresholds())
+        writes.note_event.run([_event(event, now_ms) for event in events])
 
 
-def _month(key: MonthKey, sums: list[int]) -> dict[str, Any]:
-    organization_id, month = key
+def _month(key: MonthKey, sums: tuple[int, int]) -> dict[str, Any]:
+    organization_id, month, user_id = key
     spent, held = sums
     return {
         "organization_id": organization_id,
         "month": month,
-        "user_id": "",
+        "user_id": user_id,
         "spent_pusd": spent,
         "held_pusd": held,
+    }
+
+
+def _event(event: LimitEvent, now_ms: int) -> dict[str, Any]:
+    organization_id, month, user_id = event.key
+    return {
+        "kind": event.kind.value,
+        "organization_id": organization_id,
+        "user_id": user_id,
+        "month": month,
+        "percent": event.percent,
+        "limit_pusd": event.limit_pusd,
+        "spent_pusd": event.spent_pusd,
+        "at_ms": now_ms,
     }
 
 
@@ -126,7 +176,7 @@ def _new_hold(hold: Hold, row: HoldRow) -> dict[str, Any]:
         "user_id": hold.user_id or "",
         "model": hold.model,
         "purpose": hold.purpose,
-        "estimate_pusd": hold.estimate_pusd,
+        "estimate_pusd": row.estimate_pusd,
         "rate_micro": hold.rate_micro,
         "fee_pusd": hold.fee_pusd,
         "day": hold.day.isoformat(),

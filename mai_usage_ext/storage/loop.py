@@ -6,6 +6,7 @@ behind it. What it refuses for good goes alone, so that one bad row never holds 
 
 import threading
 from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import InvalidStateError
 from contextlib import suppress
 
@@ -44,6 +45,7 @@ class WriterLoop:
         lease: Lease,
         clock: Clock,
         linger_s: float,
+        thresholds: Callable[[], Sequence[int]],
     ) -> None:
         self.error: BaseException | None = None
         self.given_up = 0
@@ -52,7 +54,7 @@ class WriterLoop:
         self._lease = lease
         self._clock = clock
         self._linger_s = linger_s
-        self._commit = GroupCommit(db)
+        self._commit = GroupCommit(db, thresholds=thresholds)
         self._groups: deque[list[Change]] = deque()
         self._last_size = 0
         self._backoff_s = _FIRST_BACKOFF_S

@@ -259,10 +259,20 @@ def _explained(migration: Migration, doing: str) -> Iterator[None]:
         raise MigrationFailed(
             f"migration {migration.number} ({migration.name}) was rolled back: {error}"
         ) from error
-    except (peewee.ProgrammingError, peewee.IntegrityError, peewee.DataError) as error:
+    except peewee.DatabaseError as error:
+        if not _is_of_the_schema(error):
+            raise
         raise MigrationFailed(
             f"could not {doing} migration {migration.number} ({migration.name}): {error}"
         ) from error
+
+
+def _is_of_the_schema(error: peewee.DatabaseError) -> bool:
+    """Whether trying again would fail again. SQLite calls that operational, as it does a lock."""
+    if isinstance(error, peewee.ProgrammingError | peewee.IntegrityError | peewee.DataError):
+        return True
+    complaints = ("already exists", "no such", "duplicate column", "syntax error")
+    return any(complaint in str(error) for complaint in complaints)
 
 
 def _pending(migration: Migration) -> MigrationState:

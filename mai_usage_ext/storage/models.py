@@ -19,16 +19,22 @@ from peewee import (
 __all__ = [
     "CELL_KEY",
     "CELL_SUMS",
+    "AlertEvent",
+    "AuditHead",
+    "AuditLog",
     "ClientDailyUsage",
     "ClientLiveCounter",
     "ClientModelDailyUsage",
     "ClientMonthTotal",
     "ClientOrganization",
     "ClientUserDailyUsage",
+    "DeletedUser",
     "PricingRule",
+    "StoredPrice",
     "UsageHold",
     "UsageLedger",
     "UsageProcess",
+    "UsageSetting",
     "UserClientMapping",
     "all_models",
 ]
@@ -52,6 +58,8 @@ CELL_SUMS = (
 
 
 class ClientOrganization(Model):
+    """``version`` counts its changes. ``timezone`` holds until ``next_timezone_from_ms``."""
+
     id = TextField(primary_key=True)
     name = TextField()
     slug = TextField(unique=True)
@@ -70,6 +78,16 @@ class ClientOrganization(Model):
     created_at_ms = BigIntegerField()
     updated_at_ms = BigIntegerField()
     deactivated_at_ms = BigIntegerField(null=True)
+    version = BigIntegerField(default=1)
+    next_timezone = TextField(null=True)
+    next_timezone_from_ms = BigIntegerField(null=True)
+    openrouter_key_state = TextField(default="none")
+    openrouter_key_problem = TextField(null=True)
+    openrouter_key_checked_at_ms = BigIntegerField(null=True)
+    openrouter_pending_name = TextField(null=True)
+    openrouter_pending_at_ms = BigIntegerField(null=True)
+    openrouter_retiring_hash = TextField(null=True)
+    openrouter_retire_at_ms = BigIntegerField(null=True)
 
     class Meta:
         table_name = "client_organizations"
@@ -86,6 +104,7 @@ class UserClientMapping(Model):
     monthly_limit_pusd = BigIntegerField(null=True)
     openrouter_user_id = TextField(null=True)
     created_at_ms = BigIntegerField()
+    source = TextField(default="admin")
 
     class Meta:
         table_name = "user_client_mappings"
@@ -269,6 +288,94 @@ class UsageProcess(Model):
         table_name = "usage_processes"
 
 
+class UsageSetting(Model):
+    """A setting that the database holds; ``value`` is JSON, a secret one is sealed first."""
+
+    name = TextField(primary_key=True)
+    value = TextField()
+    updated_at_ms = BigIntegerField()
+    updated_by = TextField()
+
+    class Meta:
+        table_name = "usage_settings"
+
+
+class AuditLog(Model):
+    """Who changed what. Each row's hash covers the row and the hash before it."""
+
+    seq = BigIntegerField(primary_key=True)
+    at_ms = BigIntegerField()
+    actor_kind = TextField()
+    actor_id = TextField()
+    address = TextField()
+    action = TextField()
+    target_kind = TextField()
+    target_id = TextField()
+    before = TextField(null=True)
+    after = TextField(null=True)
+    previous_hash = TextField()
+    hash = TextField()
+
+    class Meta:
+        table_name = "audit_log"
+
+
+class AuditHead(Model):
+    """One row, the end of the trail: locked by whoever adds to it."""
+
+    id = IntegerField(primary_key=True)
+    seq = BigIntegerField()
+    hash = TextField()
+
+    class Meta:
+        table_name = "audit_head"
+
+
+class AlertEvent(Model):
+    """A limit's mark that was crossed, once for each limit and month; ``user_id`` is ``''`` for the
+    organization's own limit."""
+
+    id = AutoField()
+    kind = TextField()
+    organization_id = TextField()
+    user_id = TextField()
+    month = TextField()
+    percent = IntegerField()
+    limit_pusd = BigIntegerField()
+    spent_pusd = BigIntegerField()
+    at_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "alert_events"
+
+
+class StoredPrice(Model):
+    """A model's list price as last read, for a start while OpenRouter is away."""
+
+    model = TextField(primary_key=True)
+    prompt_pusd = BigIntegerField()
+    completion_pusd = BigIntegerField()
+    request_pusd = BigIntegerField()
+    image_pusd = BigIntegerField()
+    max_completion_tokens = BigIntegerField(null=True)
+    fetched_at_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "model_prices"
+
+
+class DeletedUser(Model):
+    """A user the host deleted: the id's SHA-256, and the pseudonym that took its place."""
+
+    user_hash = TextField()
+    pseudonym = TextField()
+    at_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "deleted_users"
+        primary_key = CompositeKey("user_hash", "pseudonym")
+
+
 def all_models() -> tuple[type[Model], ...]:
     return (
         ClientOrganization,
@@ -282,4 +389,10 @@ def all_models() -> tuple[type[Model], ...]:
         ClientUserDailyUsage,
         ClientModelDailyUsage,
         UsageProcess,
+        UsageSetting,
+        AuditLog,
+        AuditHead,
+        AlertEvent,
+        StoredPrice,
+        DeletedUser,
     )

@@ -1,23 +1,52 @@
-"""Organizations, their members and their prices."""
+"""Client organizations: what a call needs of one, and what an admin sees and changes."""
 
 import re
 import unicodedata
 import uuid
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from peewee import Database, IntegrityError
+from peewee import Database, IntegrityError, fn
 
-from mai_usage_ext.errors import NotFound
-from mai_usage_ext.metering.money import RATE_ONE
-from mai_usage_ext.ports import UNASSIGNED, Membership, Organization, Role
-from mai_usage_ext.storage.models import ClientOrganization, PricingRule, UserClientMapping
+from mai_usage_ext.errors import Conflict
+from mai_usage_ext.metering.days import billing_day, month_of
+from mai_usage_ext.metering.pricing import PriceRule, price_of
+from mai_usage_ext.ports import (
+    DEFAULT_ID,
+    UNASSIGNED,
+    Membership,
+    NoVault,
+    Organization,
+    OrganizationQuery,
+    OrganizationRecord,
+    Role,
+    Vault,
+)
+from mai_usage_ext.storage.budgets import ORGANIZATION
+from mai_usage_ext.storage.contacts import read_contacts, write_contacts
+from mai_usage_ext.storage.keys import key_of, key_record_of
+from mai_usage_ext.storage.models import (
+    ClientMonthTotal,
+    ClientOrganization,
+    PricingRule,
+    UserClientMapping,
+)
 from mai_usage_ext.storage.sessions import session, transaction, write
 
-__all__ = ["DEFAULT_ID", "OrganizationRows", "slug_of"]
+__all__ = ["OrganizationRows", "slug_of"]
 
-DEFAULT_ID = "default"
 _UNASSIGNED_NAME = "Unassigned"
 _LONGEST_SLUG = 60
+_SORTS = {
+    "name": fn.LOWER(ClientOrganization.name),
+    "slug": ClientOrganization.slug,
+    "status": ClientOrganization.status,
+    "created_at": ClientOrganization.created_at_ms,
+    "updated_at": ClientOrganization.updated_at_ms,
+    # No limit is the highest one.
+    "monthly_limit": fn.COALESCE(ClientOrganization.monthly_limit_pusd, 2**62),
+    "timezone": ClientOrganization.timezone,
+}
 
 
 def slug_of(name: str) -> str:
@@ -30,10 +59,14 @@ def slug_of(name: str) -> str:
 
 
 class OrganizationRows:
-    """Implements ``ports.OrganizationStore``. Raises ``StorageUnavailable``."""
+    """Implements ``ports.OrganizationStore``. Raises ``StorageUnavailable``.
 
-    def __init__(self, db: Database) -> None:
+    ``vault`` opens the organizations' keys, for the calls that carry them.
+    """
+
+    def __init__(self, db: Database, *, vault: Vault | None = None) -> None:
         self._db = db
+        self._vault = vault or NoVault()
 
     def ensure_builtin(
         self,
@@ -52,7 +85,7 @@ class OrganizationRows:
                 self._insert(
                     organization_id,
                     name=name,
-                    time_zone=time_zone,
+                    timezone=time_zone,
                     rate_micro=rate_micro,
                     billing_currency=billing_currency,
                     now_ms=now_ms,
@@ -69,115 +102,205 @@ class OrganizationRows:
         rate_micro: int,
         billing_currency: str,
         now_ms: int,
-        monthly_limit_pusd: int | None = None,
+        slug: str | None = None,
+        **columns: Any,
     ) -> Organization:
         organization_id = uuid.uuid4().hex
         with transaction(self._db):
+            if slug is not None and self.slug_is_taken(slug):
+                raise _taken(slug)
             self._insert(
                 organization_id,
                 name=name,
-                time_zone=time_zone,
+                slug=slug,
+                timezone=time_zone,
                 rate_micro=rate_micro,
                 billing_currency=billing_currency,
                 now_ms=now_ms,
                 price_from_ms=now_ms,
-                monthly_limit_pusd=monthly_limit_pusd,
+                **_stored(columns),
             )
-            made = self._get(organization_id, at_ms=now_ms)
+            made = self.get(organization_id, at_ms=now_ms)
         assert made is not None  # noqa: S101 - it was inserted in this transaction
         return made
 
     def get(self, organization_id: str, *, at_ms: int) -> Organization | None:
+        query = ClientOrganization.select().where(ClientOrganization.id == organization_id)
         with session(self._db):
-            return self._get(organization_id, at_ms=at_ms)
+            row = query.bind(self._db).first()
+            return None if row is None else self._organization(row, at_ms)
+
+    def record(self, organization_id: str, *, at_ms: int) -> OrganizationRecord | None:
+        query = ClientOrganization.select().where(ClientOrganization.id == organization_id)
+        with session(self._db):
+            rows = list(query.bind(self._db))
+            return next(iter(self._records(rows, at_ms)), None)
+
+    def records(
+        self, wanted: OrganizationQuery, *, at_ms: int
+    ) -> tuple[Sequence[OrganizationRecord], int]:
+        query = ClientOrganization.select()
+        if wanted.search:
+            where = [ClientOrganization.name, ClientOrganization.slug]
+            found = [field.contains(wanted.search) for field in where]
+            email = ClientOrganization.billing_email.contains(wanted.search)
+            query = query.where(found[0] | found[1] | email)
+        if wanted.status is not None:
+            query = query.where(ClientOrganization.status == wanted.status)
+        order = _SORTS[wanted.sort]
+        # The id makes pages stable where names repeat.
+        page = query.order_by(
+            order.desc() if wanted.is_descending else order, ClientOrganization.id
+        )
+        page = page.limit(wanted.limit).offset(wanted.offset)
+        with session(self._db):
+            total = query.bind(self._db).count()
+            return self._records(list(page.bind(self._db)), at_ms), int(total)
+
+    def change(
+        self, organization_id: str, changes: Mapping[str, Any], *, version: int, now_ms: int
+    ) -> bool:
+        is_unchanged = (ClientOrganization.id == organization_id) & (
+            ClientOrganization.version == version
+        )
+        columns = _stored(changes)
+        query = ClientOrganization.update(
+            **columns, version=ClientOrganization.version + 1, updated_at_ms=now_ms
+        ).where(is_unchanged)
+        try:
+            with transaction(self._db):
+                return write(self._db, query) == 1
+        except IntegrityError:
+            # Nothing else of what may be changed has to be unique.
+            raise _taken(str(columns.get("slug"))) from None
+
+    def slug_is_taken(self, slug: str) -> bool:
+        with session(self._db):
+            return self._exists(ClientOrganization.slug == slug)
 
     def membership(self, user_id: str, *, at_ms: int) -> Membership | None:
-        holds_then = (
-            (UserClientMapping.user_id == user_id)
-            & (UserClientMapping.valid_from_ms <= at_ms)
-            & (UserClientMapping.valid_to_ms.is_null() | (UserClientMapping.valid_to_ms > at_ms))
+        query = UserClientMapping.select().where(
+            (UserClientMapping.user_id == user_id) & _holds_at(at_ms)
         )
         with session(self._db):
-            row = UserClientMapping.select().where(holds_then).bind(self._db).first()
-        return None if row is None else _membership(row)
-
-    def assign(self, *, user_id: str, organization_id: str, role: Role, now_ms: int) -> Membership:
-        """Raises ``NotFound`` when there is no such organization."""
-        while True:
-            try:
-                with transaction(self._db):
-                    return self._assign(user_id, organization_id, role, now_ms)
-            except IntegrityError:
-                # Somebody assigned the same user at once; or there is nothing to assign to.
-                if self.get(organization_id, at_ms=now_ms) is None:
-                    raise NotFound(f"there is no organization {organization_id!r}") from None
-
-    def _assign(self, user_id: str, organization_id: str, role: Role, now_ms: int) -> Membership:
-        current = UserClientMapping.select().where(
-            (UserClientMapping.user_id == user_id) & UserClientMapping.valid_to_ms.is_null()
-        )
-        if self._db.for_update:
-            current = current.for_update()
-        row = current.bind(self._db).first()
-        if row is not None:
-            if (row.organization_id, row.role) == (organization_id, role.value):
-                return _membership(row)
-            if row.valid_from_ms >= now_ms:
-                return self._correct(row, organization_id, role)
-            self._end(row, now_ms)
-        made = UserClientMapping(
-            user_id=user_id,
-            valid_from_ms=now_ms,
-            organization_id=organization_id,
-            role=role.value,
-            openrouter_user_id=None if row is None else row.openrouter_user_id,
-            created_at_ms=now_ms,
-        )
-        write(self._db, UserClientMapping.insert(**made.__data__))
-        return _membership(made)
-
-    def _correct(self, row: UserClientMapping, organization_id: str, role: Role) -> Membership:
-        """Two moves within one millisecond: the first never took effect."""
-        row.organization_id, row.role = organization_id, role.value
-        change = UserClientMapping.update(organization_id=organization_id, role=role.value)
-        write(self._db, change.where(_is_row(row)))
-        return _membership(row)
-
-    def _end(self, row: UserClientMapping, now_ms: int) -> None:
-        write(self._db, UserClientMapping.update(valid_to_ms=now_ms).where(_is_row(row)))
-
-    def _get(self, organization_id: str, *, at_ms: int) -> Organization | None:
-        query = ClientOrganization.select().where(ClientOrganization.id == organization_id)
-        row = query.bind(self._db).first()
+            row = query.bind(self._db).first()
         if row is None:
             return None
-        rate_micro, fee_pusd = self._price(organization_id, at_ms)
+        return Membership(
+            organization_id=row.organization_id,
+            user_id=row.user_id,
+            role=Role(row.role),
+            openrouter_user_id=row.openrouter_user_id,
+            monthly_limit_pusd=row.monthly_limit_pusd,
+        )
+
+    def _organization(self, row: ClientOrganization, at_ms: int) -> Organization:
+        rules = self._rules([row.id])[row.id]
+        price = _base_price(rules, at_ms)
         return Organization(
             id=row.id,
             name=row.name,
             slug=row.slug,
-            time_zone=row.timezone,
+            time_zone=_zone_at(row, at_ms),
             billing_currency=row.billing_currency,
             is_active=row.status == "active",
-            rate_micro=rate_micro,
-            fee_pusd=fee_pusd,
+            rate_micro=price.rate_micro,
+            fee_pusd=price.fee_pusd,
             monthly_limit_pusd=row.monthly_limit_pusd,
+            on_limit=row.on_limit,
             on_meter_failure=row.on_meter_failure,
+            rules=rules,
+            key=key_of(row, self._vault),
         )
 
-    def _price(self, organization_id: str, at_ms: int) -> tuple[int, int]:
-        """Rate and fee: the organization's own rule wins over everybody's, a later one over an
-        earlier one. Without any rule the raw cost is billed."""
-        rule = PricingRule
-        is_theirs = (rule.organization_id == organization_id) | rule.organization_id.is_null()
-        query = (
-            rule.select(rule.rate_micro, rule.fee_pusd)
-            .where(is_theirs & rule.model_pattern.is_null() & (rule.effective_from_ms <= at_ms))
-            .order_by(rule.organization_id.is_null(), rule.effective_from_ms.desc())
-            .limit(1)
+    def _records(self, rows: list[ClientOrganization], at_ms: int) -> list[OrganizationRecord]:
+        ids = [row.id for row in rows]
+        rules, members = self._rules(ids), self._members(ids, at_ms)
+        months = {row.id: month_of(billing_day(at_ms, _zone_at(row, at_ms))) for row in rows}
+        money = self._money(ids, set(months.values()))
+        return [
+            self._record(row, at_ms, rules[row.id], members.get(row.id, 0), months[row.id], money)
+            for row in rows
+        ]
+
+    def _record(
+        self,
+        row: ClientOrganization,
+        at_ms: int,
+        rules: Sequence[PriceRule],
+        members: int,
+        month: str,
+        money: Mapping[tuple[str, str], tuple[int, int]],
+    ) -> OrganizationRecord:
+        price = _base_price(rules, at_ms)
+        spent, held = money.get((row.id, month), (0, 0))
+        waits = row.next_timezone_from_ms is not None and row.next_timezone_from_ms > at_ms
+        return OrganizationRecord(
+            id=row.id,
+            name=row.name,
+            slug=row.slug,
+            status=row.status,
+            time_zone=_zone_at(row, at_ms),
+            next_time_zone=row.next_timezone if waits else None,
+            next_time_zone_from_ms=row.next_timezone_from_ms if waits else None,
+            billing_currency=row.billing_currency,
+            monthly_limit_pusd=row.monthly_limit_pusd,
+            on_limit=row.on_limit,
+            on_meter_failure=row.on_meter_failure,
+            billing_email=row.billing_email,
+            contacts=read_contacts(row.contacts),
+            notes=row.notes,
+            created_at_ms=row.created_at_ms,
+            updated_at_ms=row.updated_at_ms,
+            deactivated_at_ms=row.deactivated_at_ms,
+            version=row.version,
+            rate_micro=price.rate_micro,
+            fee_pusd=price.fee_pusd,
+            key=key_record_of(row, self._vault),
+            members=members,
+            spent_pusd=spent,
+            held_pusd=held,
+            month=month,
         )
-        row = query.bind(self._db).tuples().first()
-        return (RATE_ONE, 0) if row is None else (row[0], row[1])
+
+    def _rules(self, organization_ids: Sequence[str]) -> dict[str, tuple[PriceRule, ...]]:
+        """The rules that may apply to each organization: its own and everybody's."""
+        if not organization_ids:
+            return {}
+        is_theirs = PricingRule.organization_id.in_(organization_ids)
+        query = PricingRule.select().where(is_theirs | PricingRule.organization_id.is_null())
+        rules = [_rule(row) for row in query.order_by(PricingRule.id).bind(self._db)]
+        return {
+            organization_id: tuple(
+                rule for rule in rules if rule.organization_id in (None, organization_id)
+            )
+            for organization_id in organization_ids
+        }
+
+    def _members(self, organization_ids: Sequence[str], at_ms: int) -> dict[str, int]:
+        if not organization_ids:
+            return {}
+        mapping = UserClientMapping
+        query: Any = mapping.select(mapping.organization_id, fn.COUNT(mapping.user_id)).where(
+            mapping.organization_id.in_(organization_ids) & _holds_at(at_ms)
+        )
+        return dict(query.group_by(mapping.organization_id).tuples().bind(self._db))
+
+    def _money(
+        self, organization_ids: Sequence[str], months: Iterable[str]
+    ) -> dict[tuple[str, str], tuple[int, int]]:
+        if not organization_ids:
+            return {}
+        total = ClientMonthTotal
+        query = total.select().where(
+            total.organization_id.in_(organization_ids)
+            & total.month.in_(list(months))
+            & (total.user_id == ORGANIZATION)
+        )
+        return {
+            (row.organization_id, row.month): (row.spent_pusd, row.held_pusd)
+            for row in query.bind(self._db)
+        }
 
     def _insert(
         self,
@@ -185,20 +308,19 @@ class OrganizationRows:
         *,
         name: str,
         rate_micro: int,
-        time_zone: str,
         now_ms: int,
         price_from_ms: int,
+        slug: str | None = None,
         **columns: Any,
     ) -> None:
         """Insert an organization and its price, unless it is there."""
-        stem = slug = slug_of(name)
+        stem = slug = slug or slug_of(name)
         number = 1
         while not self._exists(ClientOrganization.id == organization_id):
             query = ClientOrganization.insert(
                 id=organization_id,
                 name=name,
                 slug=slug,
-                timezone=time_zone,
                 created_at_ms=now_ms,
                 updated_at_ms=now_ms,
                 **columns,
@@ -228,16 +350,42 @@ class OrganizationRows:
         write(self._db, query)
 
 
-def _is_row(row: UserClientMapping) -> Any:
-    return (UserClientMapping.user_id == row.user_id) & (
-        UserClientMapping.valid_from_ms == row.valid_from_ms
-    )
+def _stored(columns: Mapping[str, Any]) -> dict[str, Any]:
+    stored = dict(columns)
+    if "contacts" in stored:
+        stored["contacts"] = write_contacts(stored["contacts"])
+    return stored
 
 
-def _membership(row: UserClientMapping) -> Membership:
-    return Membership(
+def _zone_at(row: ClientOrganization, at_ms: int) -> str:
+    """The zone in force: a change waits for the end of a day."""
+    if row.next_timezone_from_ms is not None and row.next_timezone_from_ms <= at_ms:
+        return str(row.next_timezone)
+    return row.timezone
+
+
+def _base_price(rules: Sequence[PriceRule], at_ms: int) -> Any:
+    """The price of a model that no pattern names."""
+    return price_of((rule for rule in rules if rule.model_pattern is None), "", at_ms=at_ms)
+
+
+def _rule(row: PricingRule) -> PriceRule:
+    return PriceRule(
+        id=row.id,
         organization_id=row.organization_id,
-        user_id=row.user_id,
-        role=Role(row.role),
-        openrouter_user_id=row.openrouter_user_id,
+        model_pattern=row.model_pattern,
+        effective_from_ms=row.effective_from_ms,
+        rate_micro=row.rate_micro,
+        fee_pusd=row.fee_pusd,
     )
+
+
+def _holds_at(at_ms: int) -> Any:
+    mapping = UserClientMapping
+    return (mapping.valid_from_ms <= at_ms) & (
+        mapping.valid_to_ms.is_null() | (mapping.valid_to_ms > at_ms)
+    )
+
+
+def _taken(slug: str) -> Conflict:
+    return Conflict(f"slug {slug!r} belongs to another organization", field="slug")

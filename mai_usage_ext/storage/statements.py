@@ -11,15 +11,19 @@ it a round through its executor for each.
 import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 from operator import itemgetter
 from typing import Any
 
 from peewee import EXCLUDED, Database, Model, Value
 
+from mai_usage_ext.metering.days import month_days
+from mai_usage_ext.storage.budgets import MonthKey
 from mai_usage_ext.storage.database import is_sqlite
 from mai_usage_ext.storage.models import (
     CELL_KEY,
     CELL_SUMS,
+    AlertEvent,
     ClientLiveCounter,
     ClientMonthTotal,
     UsageHold,
@@ -42,9 +46,19 @@ _HOLD_STATE = (
     "closed_at_ms",
 )
 # What the writer reads of a hold before it judges a change to it.
-HOLD_ROW = ("id", "organization_id", "month", "estimate_pusd", *_HOLD_STATE)
+HOLD_ROW = ("id", "organization_id", "user_id", "month", "estimate_pusd", *_HOLD_STATE)
 _MONTH_KEY = ("organization_id", "month", "user_id")
 _MONTH_SUMS = ("spent_pusd", "held_pusd")
+_EVENT = (
+    "kind",
+    "organization_id",
+    "user_id",
+    "month",
+    "percent",
+    "limit_pusd",
+    "spent_pusd",
+    "at_ms",
+)
 
 
 class Write:
@@ -78,6 +92,8 @@ class Writes:
         self.insert_entry = Write(db, _insert(UsageLedger, _columns(UsageLedger)))
         self.add_to_cell = Write(db, _adding(ClientLiveCounter, CELL_KEY, CELL_SUMS))
         self.add_to_month = Write(db, _adding(ClientMonthTotal, _MONTH_KEY, _MONTH_SUMS))
+        # A mark is noted once for each limit and month, however often it is seen.
+        self.note_event = Write(db, _insert(AlertEvent, _EVENT).on_conflict(action="IGNORE"))
         self.beat = Write(db, _beat())
 
 
@@ -88,9 +104,14 @@ class Reads:
         self._db = db
         self._is_sqlite = is_sqlite(db)
         among = "IN (SELECT value FROM json_each(?))" if self._is_sqlite else "= ANY(%s)"
+        mark = "?" if self._is_sqlite else "%s"
         columns = ", ".join(HOLD_ROW)
         self._holds = f"SELECT {columns} FROM usage_holds WHERE id {among}"  # noqa: S608 - constants
         self._entries = f"{_ENTRIES} WHERE generation_id {among}"
+        self._limits = f"{_LIMITS} AND id {among}"
+        self._users_limits = f"{_USERS_LIMITS} AND user_id {among}".replace("?", mark)
+        self._user_spent = _USER_SPENT.replace("?", mark)
+        self._user_held = _USER_HELD.replace("?", mark)
 
     def holds(self, ids: list[str]) -> list[tuple[Any, ...]]:
         """Rows of ``HOLD_ROW``."""
@@ -100,24 +121,47 @@ class Reads:
         """Generation id and sequence of those that are in the ledger."""
         return self._among(self._entries, generation_ids)
 
-    def lock_months(self, keys: set[tuple[str, str]]) -> None:
-        """Lock the rows of these organizations and months, always in the same order.
+    def months(self, keys: set[MonthKey]) -> list[tuple[Any, ...]]:
+        """Key, spent and held of these months' rows, users' own where they have one.
 
-        A row that is not there yet is made. SQLite's transaction has locked everything already.
+        PostgreSQL locks them, always in the same order, and an organization's row that is not
+        there yet is made; SQLite's transaction has locked everything already.
         """
         if self._is_sqlite:
-            return
+            found = self._fetch(_MONTHS, (json.dumps(sorted(keys)),))
+            missing = {key for key in keys if not key[2]} - {row[:3] for row in found}
+            return found + [(*key, 0, 0) for key in sorted(missing)]
         wanted = _arrays(keys)
-        missing = keys - set(self._fetch(_LOCK_MONTHS, wanted))
-        if missing:
-            execute(self._db, _MAKE_MONTHS, _arrays(missing)).close()
-            self._fetch(_LOCK_MONTHS, wanted)
+        found = self._fetch(_LOCK_MONTHS, wanted)
+        missing = {key for key in keys if not key[2]} - {row[:3] for row in found}
+        if not missing:
+            return found
+        execute(self._db, _MAKE_MONTHS, _arrays(missing)).close()
+        return self._fetch(_LOCK_MONTHS, wanted)
 
-    def _among(self, sql: str, ids: list[str]) -> list[tuple[Any, ...]]:
+    def limits(self, organization_ids: list[str]) -> list[tuple[Any, ...]]:
+        """Id, monthly limit and what to do at it, of those that have a limit."""
+        return self._among(self._limits, organization_ids)
+
+    def users_limits(self, user_ids: list[str], *, at_ms: int) -> dict[tuple[str, str], int]:
+        """The limits that users have of their own at an instant, by organization and user."""
+        rows = self._among(self._users_limits, user_ids, at_ms, at_ms)
+        return {(row[0], row[1]): row[2] for row in rows}
+
+    def used_by(self, organization_id: str, month: str, user_id: str) -> tuple[int, int]:
+        """Spent and held of a user's month, added up from the ledger and the open holds."""
+        key = (organization_id, user_id)
+        first = date.fromisoformat(f"{month}-01")
+        days = tuple(day.isoformat() for day in month_days(first))
+        [(spent,)] = self._fetch(self._user_spent, (*key, *days))
+        [(held,)] = self._fetch(self._user_held, (*key, month))
+        return int(spent), int(held)
+
+    def _among(self, sql: str, ids: list[str], *others: Any) -> list[tuple[Any, ...]]:
         if not ids:
             return []
         # One array parameter for any number of ids, so that the statement stays the same one.
-        return self._fetch(sql, (json.dumps(ids) if self._is_sqlite else ids,))
+        return self._fetch(sql, (*others, json.dumps(ids) if self._is_sqlite else ids))
 
     def _fetch(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         # A plan prepared while a table was small reads all of it for ever, so these are not.
@@ -128,22 +172,46 @@ class Reads:
 
 
 _ENTRIES = "SELECT generation_id, sequence FROM usage_ledger"
+_LIMITS = (
+    "SELECT id, monthly_limit_pusd, on_limit FROM client_organizations"
+    " WHERE monthly_limit_pusd IS NOT NULL"
+)
+_USERS_LIMITS = (
+    "SELECT organization_id, user_id, monthly_limit_pusd FROM user_client_mappings"
+    " WHERE monthly_limit_pusd IS NOT NULL"
+    " AND valid_from_ms <= ? AND (valid_to_ms IS NULL OR valid_to_ms > ?)"
+)
+_USER_SPENT = (
+    "SELECT COALESCE(SUM(billed_pusd), 0) FROM usage_ledger"
+    " WHERE organization_id = ? AND user_id = ? AND day BETWEEN ? AND ?"
+)
+_USER_HELD = (
+    "SELECT COALESCE(SUM(estimate_pusd), 0) FROM usage_holds"
+    " WHERE organization_id = ? AND user_id = ? AND month = ? AND closed_at_ms IS NULL"
+)
+_MONTH = "organization_id, month, user_id, spent_pusd, held_pusd"
+_MONTHS = (
+    f"SELECT {_MONTH} FROM json_each(?) AS wanted CROSS JOIN client_month_totals"  # noqa: S608
+    " WHERE organization_id = json_extract(wanted.value, '$[0]')"
+    " AND month = json_extract(wanted.value, '$[1]')"
+    " AND user_id = json_extract(wanted.value, '$[2]')"
+)
 _LOCK_MONTHS = (
-    "SELECT organization_id, month FROM client_month_totals"
+    f"SELECT {_MONTH} FROM client_month_totals"  # noqa: S608 - names of our own columns
     " WHERE (organization_id, month, user_id) IN"
-    " (SELECT o, m, '' FROM unnest(%s::text[], %s::text[]) AS wanted(o, m))"
-    " ORDER BY organization_id, month FOR UPDATE"
+    " (SELECT o, m, u FROM unnest(%s::text[], %s::text[], %s::text[]) AS wanted(o, m, u))"
+    " ORDER BY organization_id, month, user_id FOR UPDATE"
 )
 _MAKE_MONTHS = (
     "INSERT INTO client_month_totals (organization_id, month, user_id, spent_pusd, held_pusd)"
-    " SELECT o, m, '', 0, 0 FROM unnest(%s::text[], %s::text[]) AS wanted(o, m)"
+    " SELECT o, m, u, 0, 0 FROM unnest(%s::text[], %s::text[], %s::text[]) AS wanted(o, m, u)"
     " ON CONFLICT DO NOTHING"
 )
 
 
-def _arrays(keys: set[tuple[str, str]]) -> tuple[list[str], list[str]]:
+def _arrays(keys: set[MonthKey]) -> tuple[list[str], list[str], list[str]]:
     ordered = sorted(keys)
-    return [organization for organization, _ in ordered], [month for _, month in ordered]
+    return [key[0] for key in ordered], [key[1] for key in ordered], [key[2] for key in ordered]
 
 
 def _columns(model: type[Model]) -> tuple[str, ...]:

@@ -1,13 +1,22 @@
 """The ledger's writing side: a bounded queue in front of one thread, see ``loop``."""
 
 import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
 from peewee import Database
 
 from mai_usage_ext.guard import tally
-from mai_usage_ext.ports import Clock, Hold, HoldState, LedgerEntry, Outcome, SystemClock
+from mai_usage_ext.ports import (
+    Clock,
+    Hold,
+    HoldState,
+    LedgerEntry,
+    Outcome,
+    SystemClock,
+    Verdict,
+)
 from mai_usage_ext.storage.changes import Change, Defer, Identify, Place, Settle, Void
 from mai_usage_ext.storage.lease import Lease
 from mai_usage_ext.storage.loop import STOP_GRACE_S, WriterLoop
@@ -19,6 +28,7 @@ __all__ = ["LedgerWriter"]
 class LedgerWriter:
     """Implements ``ports.Ledger``. ``owner`` names this process on its holds and its lease.
 
+    ``thresholds`` are the percentages of a limit at which an event is stored, asked for each time.
     Changes may be queued before ``start``. The queue holds ``queue_size`` changes, those in the
     group at work included.
     """
@@ -33,18 +43,26 @@ class LedgerWriter:
         queue_size: int = 10_000,
         lease_ms: int = 15_000,
         linger_ms: float = 2.0,
+        thresholds: Callable[[], Sequence[int]] = tuple,
     ) -> None:
         clock = clock or SystemClock()
         self._queue = ChangeQueue(size=queue_size)
         lease = Lease(db, owner=owner, version=version, clock=clock, lease_ms=lease_ms)
         self._loop = WriterLoop(
-            db, queue=self._queue, lease=lease, clock=clock, linger_s=linger_ms / 1000
+            db,
+            queue=self._queue,
+            lease=lease,
+            clock=clock,
+            linger_s=linger_ms / 1000,
+            thresholds=thresholds,
         )
         self._thread = threading.Thread(target=self._run, name="mai-usage-writer", daemon=True)
         self._unwritten: int | None = None
 
-    def place(self, hold: Hold) -> "Future[None]":
-        return self._put(Place(hold))
+    def place(
+        self, hold: Hold, *, least_pusd: int | None = None, has_user_limit: bool = False
+    ) -> "Future[Verdict]":
+        return self._put(Place(hold, least_pusd=least_pusd, has_user_limit=has_user_limit))
 
     def identify(self, hold: Hold, generation_id: str) -> None:
         self._put(Identify(hold, generation_id))

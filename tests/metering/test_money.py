@@ -42,6 +42,8 @@ def test_there_and_back(pusd: int) -> None:
         (3, 3 * PICO),
         ("9000000", MAX_PUSD),
         (Decimal("0e999999"), 0),
+        # Judged by the number itself, not by a product that was rounded before.
+        ("0.0000000000005" + "0" * 60 + "1", 1),
     ],
 )
 def test_picodollars(usd: object, pusd: int) -> None:
@@ -61,6 +63,20 @@ def test_what_is_not_money_is_refused_by_name(bad: object) -> None:
     assert caught.value.field == "cost"
 
 
+@pytest.mark.parametrize("usd", ["12.5", "0.000000000001", "1.0000000000000", 3, "1e-12", "0e-99"])
+def test_exact_amounts_are_taken(usd: object) -> None:
+    assert pusd_from_usd(usd, exact=True) == pusd_from_usd(usd)
+
+
+@pytest.mark.parametrize(
+    "usd", ["0.0000000000001", "1.0000000000005", "0.000000000001" + "0" * 60 + "1", "1e-300"]
+)
+def test_more_than_twelve_decimals_are_refused_where_a_person_gave_them(usd: str) -> None:
+    with pytest.raises(BadInput, match=r"^monthly_limit is .* at most twelve decimals$"):
+        pusd_from_usd(usd, field="monthly_limit", exact=True)
+    assert isinstance(pusd_from_usd(usd), int)
+
+
 @given(st.integers(0, 10**16), rates, st.integers(0, 10**12))
 def test_markup_rounds_half_even_once(raw: int, rate: int, fee: int) -> None:
     exact = Decimal(raw) * Decimal(rate) / 10**6
@@ -76,7 +92,9 @@ def test_the_example_of_the_specification() -> None:
     assert usd_from_pusd(billed - raw) == "0.03"
 
 
-@pytest.mark.parametrize("bad", ["-0.1", "1001", "1.2345678", "x", None, "NaN", 1.3])
+@pytest.mark.parametrize(
+    "bad", ["-0.1", "1001", "1.2345678", "1.3" + "0" * 40 + "1", "x", None, "NaN", 1.3]
+)
 def test_bad_rates(bad: object) -> None:
     with pytest.raises(BadInput, match=r"^markup_rate is "):
         rate_from_decimal(bad)

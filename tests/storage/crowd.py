@@ -34,12 +34,32 @@ def settle(url: str, owner: str, organizations: list[str], calls: int) -> int:
     return booked
 
 
+def spend(url: str, owner: str, organization: str, calls: int, cost_pusd: int) -> int:
+    """Ask for so many holds at once, settle each at what it holds; how many were granted."""
+    db = open_database(url, owned=True)
+    writer = LedgerWriter(db, owner=owner)
+    holds = [
+        make_hold(organization, user_id=f"user-{number % 4}", owner=owner, estimate_pusd=cost_pusd)
+        for number in range(calls)
+    ]
+    asked = [(hold, writer.place(hold)) for hold in holds]
+    writer.start()
+    admitted = [hold for hold, verdict in asked if verdict.result(120).granted_pusd is not None]
+    settled = [writer.settle(hold, make_entry(hold, billed_pusd=cost_pusd)) for hold in admitted]
+    assert all(future.result(120) for future in settled)
+    assert writer.stop(30) == 0
+    close_database(db)
+    return len(admitted)
+
+
 def main() -> None:
     match sys.argv[1:]:
         case ["migrate", url]:
             print(migrate(url))  # noqa: T201 - the result, for the test that started this
         case ["settle", url, owner, organizations, calls]:
             print(settle(url, owner, organizations.split(","), int(calls)))  # noqa: T201 - as above
+        case ["spend", url, owner, organization, calls, cost]:
+            print(spend(url, owner, organization, int(calls), int(cost)))  # noqa: T201 - as above
 
 
 if __name__ == "__main__":

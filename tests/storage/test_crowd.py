@@ -60,8 +60,9 @@ def test_several_processes_book_every_generation_once(db: Database, database_url
 
 def test_several_processes_may_migrate_at_once(empty_db: Database, database_url: str) -> None:
     applied = run_together(*(["migrate", database_url] for _ in range(4)))
-    assert sorted(applied) == [0, 0, 0, 1]
-    assert [state.is_known for state in Migrator(empty_db, version=VERSION).status()] == [True]
+    states = Migrator(empty_db, version=VERSION).status()
+    assert sum(applied) == len(states)
+    assert all(state.is_known and state.applied_at_ms for state in states)
 
 
 def test_many_threads_may_use_one_writer(

@@ -4,7 +4,8 @@ from dataclasses import fields
 
 import pytest
 
-from mai_usage_ext.ports import Hold, HoldState, Outcome
+from mai_usage_ext.ports import Hold, HoldState, Outcome, Verdict
+from mai_usage_ext.storage.budgets import ORGANIZATION
 from mai_usage_ext.storage.changes import Change, Defer, Identify, Place, Settle, Void
 from mai_usage_ext.storage.folding import HoldRow, Plan, fold
 from mai_usage_ext.storage.statements import HOLD_ROW
@@ -13,6 +14,7 @@ from tests.storage.samples import MONTH, make_entry, make_hold
 NOW = 1_768_903_209_999
 HOLD = make_hold("acme")
 ENTRY = make_entry(HOLD)
+GRANTED = Verdict(granted_pusd=HOLD.estimate_pusd)
 
 
 def defer(hold: Hold, state: HoldState, generation_id: str | None = None) -> Defer:
@@ -32,6 +34,7 @@ def row_of(hold: Hold, state: HoldState, **changes: object) -> HoldRow:
     return HoldRow(
         id=hold.id,
         organization_id=hold.organization_id,
+        user_id=hold.user_id or "",
         month=hold.month,
         estimate_pusd=hold.estimate_pusd,
         state=state,
@@ -44,14 +47,14 @@ def fold_one(
 ) -> tuple[Plan, HoldRow | None]:
     rows = {} if state is None else {HOLD.id: row_of(HOLD, state)}
     known = {(ENTRY.generation_id, 0)} if booked else set()
-    plan = fold(changes, rows=rows, booked=known, now_ms=NOW)
+    plan = fold(changes, rows=rows, booked=known, budgets={}, now_ms=NOW)
     placed = {row.id: row for _, row in plan.placed}
     return plan, plan.changed.get(HOLD.id) or placed.get(HOLD.id)
 
 
 def months(plan: Plan) -> tuple[int, int]:
-    spent, held = plan.months["acme", MONTH]
-    return spent, held
+    """What the plan adds to the organization's month: spent and held."""
+    return dict(plan.budgets.changed()).get(("acme", MONTH, ORGANIZATION), (0, 0))
 
 
 def test_a_settled_hold_moves_its_money() -> None:
@@ -68,7 +71,7 @@ def test_a_settled_hold_moves_its_money() -> None:
 
 def test_placed_and_settled_in_one_group_holds_nothing() -> None:
     plan, row = fold_one(None, Place(HOLD), Identify(HOLD, "gen-x"), Settle(HOLD, ENTRY))
-    assert plan.results == [None, None, True]
+    assert plan.results == [GRANTED, None, True]
     assert months(plan) == (ENTRY.billed_pusd, 0)
     assert plan.changed == {}
     assert row is not None
@@ -95,8 +98,8 @@ def test_two_holds_with_one_generation_in_one_group() -> None:
     other = make_hold("acme")
     changes = [Place(HOLD), Place(other), Settle(HOLD, ENTRY)]
     changes.append(Settle(other, make_entry(other, ENTRY.generation_id)))
-    plan = fold(changes, rows={}, booked=set(), now_ms=NOW)
-    assert plan.results == [None, None, True, False]
+    plan = fold(changes, rows={}, booked=set(), budgets={}, now_ms=NOW)
+    assert plan.results == [GRANTED, GRANTED, True, False]
     assert months(plan) == (ENTRY.billed_pusd, 0)
     assert [row.state for _, row in plan.placed] == [HoldState.SETTLED, HoldState.DUPLICATE]
 
@@ -110,7 +113,7 @@ def test_a_closed_hold_never_frees_its_money_twice(state: HoldState) -> None:
         [Identify(HOLD, "gen-x")],
     ):
         plan, _ = fold_one(state, *changes)
-        assert plan.months.get(("acme", MONTH), [0, 0])[1] == 0
+        assert months(plan)[1] == 0
 
 
 @pytest.mark.parametrize(
@@ -150,7 +153,7 @@ def test_a_deferred_hold_keeps_its_money(
     next_attempt_ms: int | None,
 ) -> None:
     plan, row = fold_one(HoldState.OPEN, defer(HOLD, asked, generation_id))
-    assert not plan.months
+    assert months(plan) == (0, 0)
     assert row is not None
     assert (row.state, row.next_attempt_ms) == (becomes, next_attempt_ms)
     assert (row.outcome, row.first_byte_ms, row.duration_ms) == (Outcome.CANCELLED, 12, 34)
@@ -177,7 +180,7 @@ def test_an_orphan_that_is_identified_late_can_be_asked_about() -> None:
 
 def test_the_first_id_stays() -> None:
     rows = {HOLD.id: row_of(HOLD, HoldState.OPEN, generation_id="gen-first")}
-    plan = fold([Identify(HOLD, "gen-second")], rows=rows, booked=set(), now_ms=NOW)
+    plan = fold([Identify(HOLD, "gen-second")], rows=rows, booked=set(), budgets={}, now_ms=NOW)
     assert plan.changed == {}
 
 
@@ -185,9 +188,9 @@ def test_a_retry_after_an_unanswered_commit_finds_itself_done() -> None:
     rows = {HOLD.id: row_of(HOLD, HoldState.SETTLED)}
     booked = {(ENTRY.generation_id, 0)}
     changes = [Place(HOLD), Settle(HOLD, ENTRY)]
-    plan = fold(changes, rows=rows, booked=booked, now_ms=NOW, in_doubt=True)
-    assert plan.results == [None, True]
-    assert (plan.placed, plan.booked, dict(plan.months)) == ([], [], {})
+    plan = fold(changes, rows=rows, booked=booked, budgets={}, now_ms=NOW, in_doubt=True)
+    assert plan.results == [GRANTED, True]
+    assert (plan.placed, plan.booked, months(plan)) == ([], [], (0, 0))
 
 
 def test_one_cell_for_all_calls_of_one_kind() -> None:
@@ -195,7 +198,7 @@ def test_one_cell_for_all_calls_of_one_kind() -> None:
     cancelled = make_entry(HOLD, "gen-3", outcome=Outcome.CANCELLED)
     other = make_entry(HOLD, "gen-4", model="acme/model-2")
     changes = [Settle(HOLD, entry) for entry in (ENTRY, failed, cancelled, other)]
-    plan = fold(changes, rows={}, booked=set(), now_ms=NOW)
+    plan = fold(changes, rows={}, booked=set(), budgets={}, now_ms=NOW)
     assert sorted(plan.cells.values()) == [
         [1, 0, 0, 8174, 30, 12, 7, 326_960_001, 425_048_001, 210, 1, 1900],
         [3, 1, 1, 24522, 90, 36, 21, 980_880_003, 1_275_144_003, 420, 2, 3807],
@@ -205,7 +208,7 @@ def test_one_cell_for_all_calls_of_one_kind() -> None:
 def test_folding_leaves_what_it_was_given_alone() -> None:
     rows: dict[str, HoldRow] = {}
     booked: set[tuple[str, int]] = set()
-    fold([Place(HOLD), Settle(HOLD, ENTRY)], rows=rows, booked=booked, now_ms=NOW)
+    fold([Place(HOLD), Settle(HOLD, ENTRY)], rows=rows, booked=booked, budgets={}, now_ms=NOW)
     assert (rows, booked) == ({}, set())
 
 

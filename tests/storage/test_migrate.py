@@ -13,6 +13,20 @@ from mai_usage_ext.storage.sessions import execute, session, transaction
 from tests.storage.samples import make_organization
 
 VERSION = "0.1.0"
+ALL = [one.number for one in scripts_of(PACKAGE)]
+
+# What version 1 of the tables held, in its own words.
+FIRST_ROWS = (
+    (
+        "INSERT INTO client_organizations (id, name, slug, status, timezone, billing_currency,"
+        " monthly_limit_pusd, on_limit, billing_email, contacts, notes, created_at_ms, updated_at_ms)"
+        " VALUES ('acme', 'Acme', 'acme', 'active', 'UTC', 'USD', 5, 'block', '', '', '', 1, 1)"
+    ),
+    (
+        "INSERT INTO user_client_mappings (user_id, valid_from_ms, organization_id, role,"
+        " created_at_ms) VALUES ('ada', 1, 'acme', 'member', 1)"
+    ),
+)
 
 
 def nothing(_db: Database) -> None:
@@ -57,12 +71,12 @@ def ours() -> set[str]:
 
 def test_from_nothing(empty_db: Database) -> None:
     migrator = Migrator(empty_db, version=VERSION)
-    assert [state.applied_at_ms for state in migrator.status()] == [None]
+    assert {state.applied_at_ms for state in migrator.status()} == {None}
     assert tables(empty_db) == set()
-    assert migrator.up() == [1]
+    assert migrator.up() == ALL
     assert migrator.up() == []
     assert tables(empty_db) == ours() | {"mai_usage_migrations"}
-    [state] = migrator.status()
+    state, *_ = migrator.status()
     assert (state.number, state.name, state.requires_version) == (1, "initial", "0.1.0")
     assert state.applied_at_ms is not None
     assert (state.is_known, state.is_changed) == (True, False)
@@ -72,11 +86,43 @@ def test_up_down_up(empty_db: Database) -> None:
     migrator = Migrator(empty_db, version=VERSION)
     migrator.up()
     make_organization(empty_db)
-    assert migrator.down(0) == [1]
+    assert migrator.down(0) == ALL[::-1]
     assert tables(empty_db) == {"mai_usage_migrations"}
     assert migrator.down(0) == []
-    assert migrator.up() == [1]
+    assert migrator.up() == ALL
     assert ours() <= tables(empty_db)
+
+
+def test_rows_of_the_first_version_come_along(empty_db: Database) -> None:
+    migrator = Migrator(empty_db, version=VERSION)
+    assert migrator.up(1) == [1]
+    with transaction(empty_db):
+        for statement in FIRST_ROWS:
+            execute(empty_db, statement)
+    assert migrator.up() == ALL[1:]
+    with session(empty_db):
+        asked = "SELECT name, monthly_limit_pusd, version, openrouter_key_state FROM "
+        [row] = execute(empty_db, asked + "client_organizations").fetchall()
+        [member] = execute(empty_db, "SELECT user_id, source FROM user_client_mappings").fetchall()
+    assert tuple(row) == ("Acme", 5, 1, "none")
+    assert tuple(member) == ("ada", "admin")
+    assert migrator.down(1) == ALL[:0:-1]
+    with session(empty_db):
+        columns = {column.name for column in empty_db.get_columns("client_organizations")}
+        assert execute(empty_db, "SELECT COUNT(*) FROM user_client_mappings").fetchone()[0] == 1
+    assert "version" not in columns
+
+
+def test_a_second_version_that_is_half_there_is_refused(empty_db: Database) -> None:
+    migrator = Migrator(empty_db, version=VERSION)
+    migrator.up(1)
+    with transaction(empty_db):
+        execute(empty_db, "CREATE TABLE audit_log (seq INTEGER)")
+    with pytest.raises(MigrationFailed, match=r"could not apply migration 2 \(administration\)"):
+        migrator.up()
+    with session(empty_db):
+        columns = {column.name for column in empty_db.get_columns("client_organizations")}
+    assert "version" not in columns
 
 
 def test_up_to_a_target_and_down_to_one(empty_db: Database) -> None:
@@ -111,13 +157,17 @@ def test_a_check_that_fails_rolls_everything_back(db: Database) -> None:
     script = Script(measure=count, up=lose, check=compare)
     migrator = Migrator(db, version=VERSION, migrations=with_next(script))
     with pytest.raises(
-        MigrationFailed, match=r"migration 2 \(made_up\) was rolled back: 1 organizations became"
+        MigrationFailed,
+        match=rf"migration {len(ALL) + 1} \(made_up\) was rolled back: 1 organizations became",
     ):
         migrator.up()
     assert "half_done" not in tables(db)
     with session(db):
         assert count(db) == {"organizations": 1}
-    assert [state.applied_at_ms is not None for state in migrator.status()] == [True, False]
+    assert [state.applied_at_ms is not None for state in migrator.status()] == [
+        *[True] * len(ALL),
+        False,
+    ]
 
 
 def test_a_script_that_the_database_refuses_is_rolled_back(db: Database) -> None:
@@ -126,7 +176,9 @@ def test_a_script_that_the_database_refuses_is_rolled_back(db: Database) -> None
         execute(db, "INSERT INTO half_done VALUES (1), (1)")
 
     migrator = Migrator(db, version=VERSION, migrations=with_next(Script(up=insert_twice)))
-    with pytest.raises(MigrationFailed, match=r"could not apply migration 2 \(made_up\)"):
+    with pytest.raises(
+        MigrationFailed, match=rf"could not apply migration {len(ALL) + 1} \(made_up\)"
+    ):
         migrator.up()
     assert "half_done" not in tables(db)
 
@@ -147,7 +199,7 @@ def test_a_database_that_is_merely_newer_is_accepted(db: Database) -> None:
     migrator = Migrator(db, version=VERSION)
     migrator.check()
     assert migrator.up() == []
-    assert [state.is_known for state in migrator.status()] == [True, False]
+    assert [state.is_known for state in migrator.status()] == [*[True] * len(ALL), False]
     with pytest.raises(MigrationFailed, match=r"unknown to version 0\.1\.0"):
         migrator.down(0)
 

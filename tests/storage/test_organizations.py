@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 from peewee import Database
 
-from mai_usage_ext.errors import NotFound
-from mai_usage_ext.ports import UNASSIGNED, Membership, Role
-from mai_usage_ext.storage.models import ClientOrganization, PricingRule
+from mai_usage_ext.errors import Conflict
+from mai_usage_ext.ports import UNASSIGNED, Membership, OrganizationQuery, Role
+from mai_usage_ext.storage.models import ClientOrganization, PricingRule, UserClientMapping
 from mai_usage_ext.storage.organizations import OrganizationRows, slug_of
 from mai_usage_ext.storage.sessions import session, transaction, write
+from tests.storage.conftest import MakeWriter
 from tests.storage.counting import counted_statements
+from tests.storage.samples import AT_MS, make_entry, make_hold, make_organization
 
 TERMS: dict[str, Any] = {
     "time_zone": "Europe/Warsaw",
@@ -138,53 +140,101 @@ def test_the_price_in_force_at_an_instant(db: Database, rows: OrganizationRows) 
     assert prices == [(1_300_000, 0), (1_300_000, 0), (1_500_000, 7), (1_500_000, 7)]
 
 
-def test_a_move_takes_effect_from_now_on(db: Database, rows: OrganizationRows) -> None:
+def change(rows: OrganizationRows, organization_id: str, **columns: Any) -> bool:
+    return rows.change(organization_id, columns, version=1, now_ms=2_000)
+
+
+def test_a_change_needs_the_version_it_was_made_for(rows: OrganizationRows) -> None:
+    acme = rows.create(name="Acme", **TERMS).id
+    assert change(rows, acme, name="Acme GmbH", contacts=[{"name": "Zoë"}])
+    assert not change(rows, acme, name="too late")
+    record = rows.record(acme, at_ms=3_000)
+    assert record is not None
+    assert (record.name, record.version, record.updated_at_ms) == ("Acme GmbH", 2, 2_000)
+    assert record.contacts == ({"name": "Zoë"},)
+
+
+def test_a_slug_belongs_to_one_organization(rows: OrganizationRows) -> None:
     acme, zeta = (rows.create(name=name, **TERMS).id for name in ("Acme", "Zeta"))
-    assert rows.membership("ada", at_ms=9_000) is None
-    rows.assign(user_id="ada", organization_id=acme, role=Role.MEMBER, now_ms=2_000)
-    moved = rows.assign(user_id="ada", organization_id=zeta, role=Role.MANAGER, now_ms=3_000)
-    assert moved == Membership(organization_id=zeta, user_id="ada", role=Role.MANAGER)
+    with pytest.raises(Conflict, match="slug 'zeta' belongs to another"):
+        change(rows, acme, slug="zeta", name="half-written")
+    with pytest.raises(Conflict, match="slug 'zeta'"):
+        rows.create(name="New", slug="zeta", **TERMS)
+    record = rows.record(acme, at_ms=3_000)
+    assert record is not None
+    assert (record.name, record.version) == ("Acme", 1)
+    assert rows.records(OrganizationQuery(search="New"), at_ms=3_000) == ([], 0)
+    assert change(rows, zeta, slug="zeta")
+
+
+def test_a_zone_changes_when_its_instant_comes(rows: OrganizationRows) -> None:
+    acme = rows.create(name="Acme", **TERMS).id
+    change(rows, acme, next_timezone="Asia/Tokyo", next_timezone_from_ms=5_000)
+    for at_ms, zone, waiting in (
+        (4_999, "Europe/Warsaw", "Asia/Tokyo"),
+        (5_000, "Asia/Tokyo", None),
+    ):
+        found, record = rows.get(acme, at_ms=at_ms), rows.record(acme, at_ms=at_ms)
+        assert found is not None
+        assert record is not None
+        assert (found.time_zone, record.time_zone, record.next_time_zone) == (zone, zone, waiting)
+
+
+def test_pages(db: Database, rows: OrganizationRows) -> None:
+    names = ["alpha", "Beta", "gamma_50%", "Delta"]
+    ids = {name: rows.create(name=name, **TERMS).id for name in names}
+    change(rows, ids["Beta"], status="deactivated", monthly_limit_pusd=5)
+    change(rows, ids["Delta"], billing_email="office@delta.example", monthly_limit_pusd=7)
+
+    def found(**wanted: Any) -> tuple[list[str], int]:
+        page, total = rows.records(OrganizationQuery(**wanted), at_ms=3_000)
+        return [record.name for record in page], total
+
+    assert found() == (["alpha", "Beta", "Delta", "gamma_50%"], 4)
+    assert found(limit=2, offset=1) == (["Beta", "Delta"], 4)
+    assert found(is_descending=True, limit=1) == (["gamma_50%"], 4)
+    assert found(sort="monthly_limit", limit=2) == (["Beta", "Delta"], 4)
+    assert found(search="ELTA") == (["Delta"], 1)
+    assert found(search="delta.example") == (["Delta"], 1)
+    assert found(search="%") == (["gamma_50%"], 1)
+    assert found(search="_") == (["gamma_50%"], 1)
+    assert found(status="deactivated") == (["Beta"], 1)
+    assert found(status="active", search="a", limit=0) == ([], 3)
+
+
+def test_a_page_costs_as_many_statements_as_a_row(db: Database, rows: OrganizationRows) -> None:
+    for number in range(20):
+        rows.create(name=f"Acme {number}", **TERMS)
     with counted_statements(db) as sent:
-        assert rows.membership("ada", at_ms=1_999) is None
-        before = rows.membership("ada", at_ms=2_999)
-        after = rows.membership("ada", at_ms=3_000)
-    assert len(sent) == 3
-    assert before is not None
-    assert (before.organization_id, before.role) == (acme, Role.MEMBER)
-    assert after == moved
+        rows.records(OrganizationQuery(), at_ms=3_000)
+    assert len(sent) == 5
 
 
-def test_two_moves_in_one_millisecond(rows: OrganizationRows) -> None:
-    acme, zeta = (rows.create(name=name, **TERMS).id for name in ("Acme", "Zeta"))
-    for organization in (acme, zeta, zeta):
-        rows.assign(user_id="ada", organization_id=organization, role=Role.MEMBER, now_ms=2_000)
-    found = rows.membership("ada", at_ms=2_000)
-    assert found is not None
-    assert found.organization_id == zeta
-
-
-def test_nobody_is_assigned_to_nothing(rows: OrganizationRows) -> None:
-    with pytest.raises(NotFound, match="nowhere"):
-        rows.assign(user_id="ada", organization_id="nowhere", role=Role.MEMBER, now_ms=1)
-    assert rows.membership("ada", at_ms=2) is None
-
-
-def test_a_user_assigned_by_several_at_once_has_one_organization(rows: OrganizationRows) -> None:
-    organizations = [rows.create(name=f"Acme {n}", **TERMS).id for n in range(4)]
-    together = threading.Barrier(4, timeout=10)
-
-    def assign(organization: str, now_ms: int) -> None:
-        together.wait()
-        rows.assign(user_id="ada", organization_id=organization, role=Role.MEMBER, now_ms=now_ms)
-
-    threads = [
-        threading.Thread(target=assign, args=(organization, 2_000 + n % 2))
-        for n, organization in enumerate(organizations)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    found = rows.membership("ada", at_ms=2_001)
-    assert found is not None
-    assert found.organization_id in organizations
+def test_what_a_month_costs_stands_beside_its_members(
+    db: Database, rows: OrganizationRows, make_writer: MakeWriter
+) -> None:
+    acme = make_organization(db)
+    writer = make_writer()
+    done, waiting = (make_hold(acme) for _ in range(2))
+    writer.place(done).result(10)
+    writer.settle(done, make_entry(done)).result(10)
+    writer.place(waiting).result(10)
+    with transaction(db):
+        for user_id, until in (("ada", None), ("bob", AT_MS - 1)):
+            row = UserClientMapping.insert(
+                user_id=user_id,
+                valid_from_ms=0,
+                valid_to_ms=until,
+                organization_id=acme,
+                created_at_ms=0,
+            )
+            write(db, row)
+    record = rows.record(acme, at_ms=AT_MS)
+    assert record is not None
+    assert (record.month, record.members) == ("2026-01", 1)
+    assert (record.spent_pusd, record.held_pusd) == (425_048_001, 1_000_000)
+    assert rows.record("nobody", at_ms=AT_MS) is None
+    assert rows.membership("ada", at_ms=AT_MS) == Membership(
+        organization_id=acme, user_id="ada", role=Role.MEMBER
+    )
+    assert rows.membership("bob", at_ms=AT_MS) is None

@@ -16,7 +16,7 @@ from tests.storage.samples import AT_MS, DAY, make_entry, make_hold, make_organi
 
 def test_a_call_is_held_and_settled(db: Database, organization: str, writer: LedgerWriter) -> None:
     hold = make_hold(organization)
-    assert writer.place(hold).result(10) is None
+    assert writer.place(hold).result(10).granted_pusd == hold.estimate_pusd
     books = read_books(db, organization)
     assert (books.held, books.spent) == (hold.estimate_pusd, 0)
 

@@ -1,10 +1,5 @@
-"""What the services need from the world, as protocols, and the facts that cross them.
+"""Upstream calls: holds, ledger entries, generations, and who keeps them."""
 
-Facts are frozen dataclasses. Money is picodollars, instants are UTC milliseconds, days are dates in
-the organization's zone, rates are millionths. An unknown user is ``None``.
-"""
-
-import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -16,8 +11,6 @@ from mai_usage_ext.metering.estimate import ModelPrice
 from mai_usage_ext.metering.usage import Usage
 
 __all__ = [
-    "UNASSIGNED",
-    "Clock",
     "Generation",
     "Generations",
     "Hold",
@@ -26,27 +19,15 @@ __all__ = [
     "Ledger",
     "LedgerEntry",
     "LookupKeys",
-    "Membership",
     "NoKeys",
-    "Organization",
-    "OrganizationStore",
     "Outcome",
     "PendingHold",
     "Prices",
-    "Role",
     "Source",
-    "SystemClock",
     "UsageStore",
     "UsageTotals",
+    "Verdict",
 ]
-
-# Calls of users that no organization claims are metered here, where only the admins look.
-UNASSIGNED = "unassigned"
-
-
-class Role(StrEnum):
-    MEMBER = "member"
-    MANAGER = "manager"
 
 
 class Outcome(StrEnum):
@@ -89,37 +70,6 @@ class HoldState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Organization:
-    """A client organization. ``rate_micro`` and ``fee_pusd`` are the price in force now."""
-
-    id: str
-    name: str
-    slug: str
-    time_zone: str
-    billing_currency: str
-    is_active: bool
-    rate_micro: int
-    fee_pusd: int
-    monthly_limit_pusd: int | None = None
-    on_meter_failure: str | None = None  # "block", "allow", or None for the default
-
-    @property
-    def blocks_on_meter_failure(self) -> bool:
-        """A limited organization may not spend unchecked unless it says so itself."""
-        if self.on_meter_failure is not None:
-            return self.on_meter_failure == "block"
-        return self.monthly_limit_pusd is not None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Membership:
-    organization_id: str
-    user_id: str
-    role: Role
-    openrouter_user_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
     """Money set aside for one upstream call before it is sent.
 
@@ -140,6 +90,21 @@ class Hold:
     month: str
     at_ms: int
     owner: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What became of a hold that was asked for.
+
+    ``granted_pusd`` is what is held now, ``None`` when a limit refused it. The other amounts are
+    those of the limit that decided, of the user's own where ``is_users`` says so.
+    """
+
+    granted_pusd: int | None
+    limit_pusd: int | None = None
+    spent_pusd: int = 0
+    held_pusd: int = 0
+    is_users: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,17 +173,6 @@ class UsageTotals:
         return self.prompt_tokens + self.completion_tokens
 
 
-class Clock(Protocol):
-    def now_ms(self) -> int: ...
-
-
-class SystemClock:
-    """UTC milliseconds since the epoch."""
-
-    def now_ms(self) -> int:
-        return time.time_ns() // 1_000_000
-
-
 class Ledger(Protocol):
     """The writing side: a queue in front of one thread that commits in groups.
 
@@ -228,8 +182,14 @@ class Ledger(Protocol):
     room. Changes to one hold take effect in the order they were made.
     """
 
-    def place(self, hold: Hold) -> "Future[None]":
-        """Commit a hold; its money is held from then on."""
+    def place(
+        self, hold: Hold, *, least_pusd: int | None = None, has_user_limit: bool = False
+    ) -> "Future[Verdict]":
+        """Commit a hold if its organization's limit, and its user's, have room for it.
+
+        With ``least_pusd`` the hold may be made smaller, down to that, to fit what is left.
+        ``has_user_limit`` says that the user may have a limit of their own to look up.
+        """
         ...
 
     def identify(self, hold: Hold, generation_id: str) -> None:
@@ -290,47 +250,6 @@ class HoldStore(Protocol):
 
     def unsettled_on(self, organization_id: str, day: date) -> int:
         """Calls of that day whose final cost is not known yet, those in flight included."""
-        ...
-
-
-class OrganizationStore(Protocol):
-    def ensure_builtin(
-        self,
-        *,
-        default_name: str | None,
-        time_zone: str,
-        rate_micro: int,
-        billing_currency: str,
-        now_ms: int,
-    ) -> str | None:
-        """Make ``unassigned`` and, with a name, the default organization, once; return the
-        default's id. Safe when several processes start at once."""
-        ...
-
-    def create(
-        self,
-        *,
-        name: str,
-        time_zone: str,
-        rate_micro: int,
-        billing_currency: str,
-        now_ms: int,
-        monthly_limit_pusd: int | None = None,
-    ) -> Organization:
-        """Make an organization and its pricing rule in one transaction."""
-        ...
-
-    def get(self, organization_id: str, *, at_ms: int) -> Organization | None:
-        """The organization with the price in force at that instant."""
-        ...
-
-    def membership(self, user_id: str, *, at_ms: int) -> Membership | None: ...
-
-    def assign(self, *, user_id: str, organization_id: str, role: Role, now_ms: int) -> Membership:
-        """Move a user from now on; what was booked before stays where it was.
-
-        Raises ``NotFound`` for an unknown organization.
-        """
         ...
 
 

@@ -1,13 +1,13 @@
-"""What goes over the wire. Money is a decimal string of USD, instants are RFC 3339 in UTC.
+"""Usage of one's own organization, and the meter's health.
 
-Field names are the ones mAI's front ends know (``stats.today``, ``this_month``, ``daily_history``,
-``client_org_name``); ``cost`` is always what the client pays, never what OpenRouter charged.
+``cost`` is always what the client pays, never what OpenRouter charged.
 """
 
-from datetime import UTC, date, datetime
+from datetime import date
 
 from pydantic import BaseModel
 
+from mai_usage_ext.api.schemas.values import instant
 from mai_usage_ext.metering.money import usd_from_pusd
 from mai_usage_ext.services.health import Health
 from mai_usage_ext.services.reports import DayUsage, MonthUsage, OrganizationReport
@@ -49,7 +49,7 @@ class TodayOut(DayOut):
             prompt_tokens=usage.totals.prompt_tokens,
             completion_tokens=usage.totals.completion_tokens,
             pending_requests=usage.unsettled,
-            last_updated=_instant(as_of_ms),
+            last_updated=instant(as_of_ms),
         )
 
 
@@ -125,7 +125,7 @@ class TodayUsageOut(BaseModel):
             success=True,
             client_id=client_id,
             today=TodayOut.at(usage, as_of_ms),
-            last_updated=_instant(as_of_ms),
+            last_updated=instant(as_of_ms),
         )
 
 
@@ -149,8 +149,3 @@ class HealthOut(BaseModel):
             unsettled={str(state): count for state, count in health.unsettled.items()},
             counts=health.counts,
         )
-
-
-def _instant(instant_ms: int) -> str:
-    text = datetime.fromtimestamp(instant_ms / 1000, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")

@@ -1,0 +1,49 @@
+"""All routes of the reseller, below one prefix."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter
+
+from mai_usage_ext.api.access import Door
+from mai_usage_ext.api.audit import add_audit_routes
+from mai_usage_ext.api.clients import add_client_routes
+from mai_usage_ext.api.keys import add_key_routes
+from mai_usage_ext.api.members import add_member_routes
+from mai_usage_ext.api.pricing import add_pricing_routes
+from mai_usage_ext.api.problems import ProblemRoute
+from mai_usage_ext.api.services import Provide
+from mai_usage_ext.api.settings import add_setting_routes
+from mai_usage_ext.api.usage import PREFIX
+
+__all__ = ["admin_router"]
+
+
+def admin_router(
+    services: Provide,
+    *,
+    verified_user: Callable[..., Any],
+    prefix: str = PREFIX,
+    in_schema: bool = True,
+) -> APIRouter:
+    """Organizations, members, keys, prices, settings, audit: for the host's admins alone.
+
+    ``services`` and ``verified_user`` are as in ``usage_router``.
+    """
+    router = APIRouter(
+        prefix=prefix,
+        tags=["client_organizations"],
+        route_class=ProblemRoute,
+        include_in_schema=in_schema,
+    )
+    door = Door(services, verified_user=verified_user)
+    for add_routes in (
+        add_setting_routes,
+        add_client_routes,
+        add_key_routes,
+        add_member_routes,
+        add_pricing_routes,
+        add_audit_routes,
+    ):
+        add_routes(router, door)
+    return router

@@ -1,0 +1,138 @@
+"""What the services need from the world, as protocols, and the facts that cross them.
+
+Facts are frozen dataclasses. Money is picodollars, instants are UTC milliseconds, days are dates in
+the organization's zone, rates are millionths. An unknown user is ``None``.
+"""
+
+from mai_usage_ext.ports.audit import (
+    SYSTEM,
+    Actor,
+    AuditFilter,
+    AuditRecord,
+    AuditTrail,
+)
+from mai_usage_ext.ports.calls import (
+    Generation,
+    Generations,
+    Hold,
+    HoldState,
+    HoldStore,
+    Ledger,
+    LedgerEntry,
+    LookupKeys,
+    NoKeys,
+    Outcome,
+    PendingHold,
+    Prices,
+    Source,
+    UsageStore,
+    UsageTotals,
+    Verdict,
+)
+from mai_usage_ext.ports.clock import (
+    Clock,
+    SystemClock,
+    UnitOfWork,
+)
+from mai_usage_ext.ports.hosts import (
+    AnybodyIsKnown,
+    HostUser,
+    HostUsers,
+)
+from mai_usage_ext.ports.keys import (
+    KeyFacts,
+    KeyManagement,
+    KeyStore,
+    KeyTerms,
+    NewKey,
+    OwnKey,
+    RemoteKey,
+    SealedSecret,
+    SealedStore,
+)
+from mai_usage_ext.ports.limits import LimitEventRecord, LimitEventStore
+from mai_usage_ext.ports.organizations import (
+    DEFAULT_ID,
+    UNASSIGNED,
+    KeyRecord,
+    KeyState,
+    Member,
+    Membership,
+    MemberStore,
+    Organization,
+    OrganizationKey,
+    OrganizationQuery,
+    OrganizationRecord,
+    OrganizationStore,
+    PriceStore,
+    Role,
+)
+from mai_usage_ext.ports.secrets import (
+    NoVault,
+    Vault,
+)
+from mai_usage_ext.ports.settings import (
+    AssignmentRule,
+    SettingStore,
+    StoredSetting,
+)
+
+__all__ = [
+    "DEFAULT_ID",
+    "SYSTEM",
+    "UNASSIGNED",
+    "Actor",
+    "AnybodyIsKnown",
+    "AssignmentRule",
+    "AuditFilter",
+    "AuditRecord",
+    "AuditTrail",
+    "Clock",
+    "Generation",
+    "Generations",
+    "Hold",
+    "HoldState",
+    "HoldStore",
+    "HostUser",
+    "HostUsers",
+    "KeyFacts",
+    "KeyManagement",
+    "KeyRecord",
+    "KeyState",
+    "KeyStore",
+    "KeyTerms",
+    "Ledger",
+    "LedgerEntry",
+    "LimitEventRecord",
+    "LimitEventStore",
+    "LookupKeys",
+    "Member",
+    "MemberStore",
+    "Membership",
+    "NewKey",
+    "NoKeys",
+    "NoVault",
+    "Organization",
+    "OrganizationKey",
+    "OrganizationQuery",
+    "OrganizationRecord",
+    "OrganizationStore",
+    "Outcome",
+    "OwnKey",
+    "PendingHold",
+    "PriceStore",
+    "Prices",
+    "RemoteKey",
+    "Role",
+    "SealedSecret",
+    "SealedStore",
+    "SettingStore",
+    "Source",
+    "StoredSetting",
+    "SystemClock",
+    "UnitOfWork",
+    "UsageStore",
+    "UsageTotals",
+    "Vault",
+    "Verdict",
+]

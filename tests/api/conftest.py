@@ -1,0 +1,34 @@
+"""One running office for each test, on SQLite or on both databases."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.api.office import Office, open_office
+
+
+@pytest.fixture
+def environ() -> dict[str, str]:
+    """Settings beside the addresses; tests override the fixture."""
+    return {}
+
+
+@pytest.fixture
+def office(tmp_path: Path, environ: dict[str, str]) -> Iterator[Office]:
+    """For what has nothing to do with the kind of database."""
+    with open_office(f"sqlite:///{tmp_path}/usage.db", environ) as opened:
+        yield opened
+
+
+@pytest.fixture
+def furnished(office: Office) -> Office:
+    office.furnish()
+    return office
+
+
+@pytest.fixture
+def any_office(database_url: str, environ: dict[str, str]) -> Iterator[Office]:
+    with open_office(database_url, environ) as opened:
+        opened.furnish()
+        yield opened

@@ -1,0 +1,292 @@
+"""The whole admin API in one process: real routes, services, database and simulated OpenRouter.
+
+Only the host is made up: its dependency reads the user from a header, and its users are a list.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.testclient import TestClient
+from peewee import Database
+
+from mai_usage_ext.api.administration import admin_router
+from mai_usage_ext.api.services import ApiServices
+from mai_usage_ext.api.usage import ALIAS, PREFIX, nothing_else_router, usage_router
+from mai_usage_ext.openrouter.management import ManagementClient
+from mai_usage_ext.ports import HostUser, SystemClock
+from mai_usage_ext.services.audit import Audit
+from mai_usage_ext.services.directory import Directory
+from mai_usage_ext.services.health import HealthCheck
+from mai_usage_ext.services.key_check import KeyCheck
+from mai_usage_ext.services.key_making import KeyMaker
+from mai_usage_ext.services.key_terms import KeyPolicy
+from mai_usage_ext.services.key_upkeep import KeyUpkeep
+from mai_usage_ext.services.keys import Keys
+from mai_usage_ext.services.limit_events import LimitEvents
+from mai_usage_ext.services.live_settings import LiveSettings
+from mai_usage_ext.services.members import Members
+from mai_usage_ext.services.newcomers import Newcomers
+from mai_usage_ext.services.organizations import OrganizationDefaults, Organizations
+from mai_usage_ext.services.pricing import Pricing
+from mai_usage_ext.services.reports import Reports
+from mai_usage_ext.settings import Settings
+from mai_usage_ext.simulator import Simulator
+from mai_usage_ext.storage.audit import AuditRows
+from mai_usage_ext.storage.database import close_database, open_database
+from mai_usage_ext.storage.holds import HoldRows
+from mai_usage_ext.storage.keys import KeyRows
+from mai_usage_ext.storage.limit_events import LimitEventRows
+from mai_usage_ext.storage.members import MemberRows
+from mai_usage_ext.storage.migrate import Migrator
+from mai_usage_ext.storage.organizations import OrganizationRows
+from mai_usage_ext.storage.pricing import PriceRows
+from mai_usage_ext.storage.sessions import session, transaction
+from mai_usage_ext.storage.settings import SettingRows
+from mai_usage_ext.storage.usage import UsageRows
+from mai_usage_ext.storage.vault import vault_of
+
+__all__ = ["PEOPLE", "Office", "open_office"]
+
+# Who the host knows. Eve belongs nowhere.
+PEOPLE = {
+    name: HostUser(id=name, name=name.title(), email=f"{name}@example.com")
+    for name in ("admin", "anna", "boris", "chen", "dora", "eve")
+}
+
+
+class Idle:
+    """A ledger with nothing to do, as the health page asks for its depth."""
+
+    depth = 0
+
+
+class HostPeople:
+    """The host's users."""
+
+    def find(self, user_id: str) -> HostUser | None:
+        return PEOPLE.get(user_id)
+
+    def find_by_email(self, email: str) -> HostUser | None:
+        return next((user for user in PEOPLE.values() if user.email == email), None)
+
+    def known(self, user_ids: Sequence[str]) -> dict[str, HostUser]:
+        return {user_id: PEOPLE[user_id] for user_id in user_ids if user_id in PEOPLE}
+
+    def search(self, text: str, limit: int) -> Sequence[HostUser]:
+        found = [user for user in PEOPLE.values() if text.lower() in user.email]
+        return found[:limit]
+
+
+@dataclass(kw_only=True)
+class Office:
+    """``ask`` speaks as a user, ``None`` being nobody. ``ids`` are those of organizations made by
+    ``furnish``, by name."""
+
+    client: TestClient
+    app: FastAPI
+    simulator: Simulator
+    database: Database
+    services: ApiServices
+    ids: dict[str, str] = field(default_factory=dict)
+
+    def ask(
+        self, user: str | None, method: str, path: str, *, prefix: str = PREFIX, **options: Any
+    ) -> Any:
+        headers = {**({"x-user": user} if user else {}), **options.pop("headers", {})}
+        return self.client.request(method, prefix + path, headers=headers, **options)
+
+    def admin(self, method: str, path: str, *, expect: int = 200, **options: Any) -> Any:
+        """What an admin is answered. Fails on any other status than expected."""
+        answer = self.ask("admin", method, path, **options)
+        assert answer.status_code == expect, answer.text
+        return answer.json()
+
+    def furnish(self) -> None:
+        """Two organizations, of Anna (manager) and Boris, and of Chen (manager) and Dora."""
+        for name, slug, people in (
+            ("Bäckerei <b>", "bakery", ("anna", "boris")),
+            ("Studio'; --", "studio", ("chen", "dora")),
+        ):
+            body = {
+                "name": name,
+                "slug": slug,
+                "monthly_limit": "77.123456",
+                "markup_rate": "1.731",
+            }
+            made = self.admin("POST", "/clients", json=body, expect=201)
+            self.ids[slug] = made["client"]["id"]
+            for person, role in zip(people, ("manager", "member"), strict=True):
+                self.admin(
+                    "POST",
+                    "/user-mappings",
+                    json={"user_id": person, "client_org_id": self.ids[slug], "role": role},
+                    expect=201,
+                )
+
+    def tables(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Every row of every table."""
+        run: Any = self.database.execute_sql
+        with session(self.database):
+            names = sorted(self.database.get_tables())
+            return {
+                name: sorted(run(f'SELECT * FROM "{name}"').fetchall(), key=repr) for name in names
+            }
+
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """Nothing is written inside, the audit trail included."""
+        before = self.tables()
+        yield
+        after = self.tables()
+        assert {name for name in after if after[name] != before[name]} == set()
+
+
+def wired(database: Database, settings: Settings) -> ApiServices:
+    """The services over one database, as a meter has them."""
+    clock, work = SystemClock(), partial(transaction, database)
+    vault = vault_of(settings)
+    organizations = OrganizationRows(database, vault=vault)
+    members, prices, key_rows = MemberRows(database), PriceRows(database), KeyRows(database, vault)
+    audit, people = Audit(AuditRows(database), clock=clock), HostPeople()
+    default_id = organizations.ensure_builtin(
+        default_name=settings.default_organization,
+        time_zone=settings.time_zone,
+        rate_micro=settings.default_rate_micro,
+        billing_currency=settings.billing_currency,
+        now_ms=clock.now_ms(),
+    )
+    live = LiveSettings(
+        SettingRows(database),
+        settings=settings,
+        vault=vault,
+        audit=audit,
+        unit_of_work=work,
+        organization_exists=lambda id_: organizations.get(id_, at_ms=clock.now_ms()) is not None,
+        clock=clock,
+    )
+    management = ManagementClient(settings.base_urls[0], total_s=5)
+    policy = KeyPolicy(key_rows, clock=clock)
+    keyed: dict[str, Any] = {"audit": audit, "unit_of_work": work, "clock": clock}
+    upkeep = KeyUpkeep(key_rows, management, policy=policy, **keyed)
+    keyed |= {"upkeep": upkeep, "management_key": lambda: live.current.provisioning_key}
+    holds = HoldRows(database)
+    return ApiServices(
+        directory=Directory(
+            organizations,
+            newcomers=Newcomers(
+                store=members,
+                organizations=organizations,
+                users=people,
+                audit=audit,
+                unit_of_work=work,
+                clock=clock,
+                rules=lambda: live.current.assignment_rules,
+                default_id=default_id,
+            ),
+            clock=clock,
+        ),
+        reports=Reports(UsageRows(database), holds, clock=clock),
+        health=HealthCheck(Idle(), holds, version="0", complaints=()),  # type: ignore[arg-type]
+        organizations=Organizations(
+            organizations,
+            prices=prices,
+            events=LimitEventRows(database),
+            audit=audit,
+            defaults=lambda: OrganizationDefaults(
+                rate_micro=live.current.default_rate_micro,
+                billing_currency=live.current.billing_currency,
+                time_zone=live.current.time_zone,
+                alert_thresholds=live.current.alert_thresholds,
+            ),
+            unit_of_work=work,
+            clock=clock,
+        ),
+        members=Members(
+            store=members,
+            organizations=organizations,
+            users=people,
+            audit=audit,
+            unit_of_work=work,
+            clock=clock,
+            default_id=default_id,
+        ),
+        pricing=Pricing(
+            prices, organizations=organizations, audit=audit, unit_of_work=work, clock=clock
+        ),
+        keys=Keys(
+            key_rows,
+            management,
+            organizations=organizations,
+            maker=KeyMaker(key_rows, management, policy=policy, **keyed),
+            **keyed,
+        ),
+        key_check=KeyCheck(
+            key_rows,
+            management,
+            upkeep=upkeep,
+            management_key=lambda: live.current.provisioning_key,
+            clock=clock,
+        ),
+        audit=audit,
+        live_settings=live,
+        limit_events=LimitEvents(LimitEventRows(database)),
+    )
+
+
+def host_user(request: Request) -> Any:
+    user_id = request.headers.get("x-user")
+    if not user_id:
+        raise HTTPException(401, "Not authenticated")
+    return SimpleNamespace(id=user_id, role="admin" if user_id == "admin" else "user")
+
+
+def make_app(provide: Callable[[], ApiServices], *, lifespan: Any = None) -> FastAPI:
+    app = FastAPI(lifespan=lifespan)
+    for prefix in (PREFIX, ALIAS):
+        for router in (usage_router, admin_router):
+            app.include_router(
+                router(provide, verified_user=host_user, prefix=prefix, in_schema=prefix == PREFIX)
+            )
+        app.include_router(nothing_else_router(prefix))
+    return app
+
+
+@contextmanager
+def open_office(url: str, environ: Mapping[str, str] | None = None) -> Iterator[Office]:
+    """A running one. The simulator lives in the loop of the app."""
+    simulator = Simulator()
+    database = open_database(url, owned=True)
+    made: list[ApiServices] = []
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with simulator:
+            said = {
+                "MAI_USAGE_DATABASE_URL": url,
+                "MAI_USAGE_DEFAULT_ORGANIZATION": "off",
+                "OPENROUTER_BASE_URL": simulator.url,
+                "OPENROUTER_PROVISIONING_KEY": simulator.management_key,
+                "WEBUI_SECRET_KEY": "the secret of the host",
+            }
+            settings = Settings.from_env({**said, **(environ or {})})
+            made.append(wired(database, settings))
+            yield
+
+    Migrator(database, version="0.1.0").up()
+    app = make_app(lambda: made[0], lifespan=lifespan)
+    try:
+        with TestClient(app, raise_server_exceptions=False) as client:
+            yield Office(
+                client=client,
+                app=app,
+                simulator=simulator,
+                database=database,
+                services=made[0],
+            )
+    finally:
+        close_database(database)
