@@ -93,10 +93,10 @@ def check(db: Database, before: Mapping[str, int]) -> None:
             raise MigrationFailed(f"{table} had {before[table]} rows and has {_count(db, table)}")
     for model in frozen_models(db):
         name = model._meta.table_name
-        columns = {column.name for column in db.get_columns(name)}
+        made = {column.name for column in db.get_columns(name)}
         declared = {field.column_name for field in model._meta.sorted_fields}
-        if columns != declared:
-            raise MigrationFailed(f"{name} has the columns {sorted(columns)}")
+        if made != declared:
+            raise MigrationFailed(f"{name} has the columns {sorted(made)}")
     if _count(db, "audit_head") != 1:
         raise MigrationFailed("audit_head has no row")
 

@@ -1,7 +1,7 @@
 """Who may in. The host says who it is; its admins are the reseller, and to everybody else the
 admin's routes do not exist."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from fastapi import Depends, Request
@@ -46,7 +46,7 @@ class Door:
         return Depends(read)
 
 
-def _admin_of(signed_in: Any) -> Callable[..., Actor]:
+def _admin_of(signed_in: Any) -> Callable[..., Awaitable[Actor]]:
     async def admin(request: Request, user: Any = signed_in) -> Actor:
         if getattr(user, "role", None) != "admin":
             raise nothing_here()

@@ -1,13 +1,15 @@
 """Errors at the edge: one table of statuses, and bodies after RFC 9457 that keep ``detail``."""
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 
+from mai_usage_ext.api.rate_limits import RateLimiter
 from mai_usage_ext.errors import (
     BadInput,
     ConfigurationError,
@@ -23,9 +25,11 @@ from mai_usage_ext.errors import (
     UsageError,
 )
 
-__all__ = ["ProblemRoute", "Rejected", "problem", "problem_of", "status_of"]
+__all__ = ["ProblemRoute", "Rejected", "problem", "problem_of", "problem_route", "status_of"]
 
 _BAD_VALUE = "A value cannot be used"
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 # The first row that fits decides, so the narrower error stands first.
 _STATUSES: tuple[tuple[type[UsageError], int, str], ...] = (
@@ -83,25 +87,65 @@ def problem_of(error: UsageError) -> JSONResponse:
 
 
 class ProblemRoute(APIRoute):
-    """A route whose errors of ours become problem bodies, without a handler on the host's app."""
+    """A route whose errors of ours become problem bodies, without a handler on the host's app.
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    With a ``limiter`` every answer says where its caller stands, and is 429 for who is over.
+    """
+
+    limiter: ClassVar[RateLimiter | None] = None
+
+    def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
+        limiter = self.limiter
 
         async def handle_with_problems(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except UsageError as error:
-                return problem_of(error)
-            except Rejected as error:
-                more = {"errors": error.errors} if error.errors else {}
-                return problem(error.status, error.title, str(error), **more)
-            except RequestValidationError as error:
-                # The first part of the place is where it stood: query, path, header.
-                errors = [_error(item, item["loc"][1:] or item["loc"]) for item in error.errors()]
-                return problem(422, _BAD_VALUE, _sentences(errors), errors=errors)
+            if limiter is None:
+                return await _answer(handle, request)
+            return await _limited(limiter, handle, request)
 
         return handle_with_problems
+
+
+def problem_route(limiter: RateLimiter | None) -> type[ProblemRoute]:
+    """The route class for one app, whose ``limiter`` counts before the host signs anybody in."""
+    return type("LimitedProblemRoute", (ProblemRoute,), {"limiter": limiter})
+
+
+async def _limited(limiter: RateLimiter, handle: Handler, request: Request) -> Response:
+    standing = await limiter.count(request)
+    headers = {} if standing is None else standing.headers()
+    if standing is not None and standing.is_over:
+        response: Response = problem(
+            429,
+            "Too many requests",
+            f"more than {standing.limit} requests in a minute; "
+            f"try again in {standing.reset_s} seconds",
+        )
+    else:
+        try:
+            response = await _answer(handle, request)
+        except HTTPException as error:
+            # The host's own refusals pass; whoever is refused is told all the same.
+            limiter.answered(request, error.status_code)
+            error.headers = {**(error.headers or {}), **headers}
+            raise
+        limiter.answered(request, response.status_code)
+    response.headers.update(headers)
+    return response
+
+
+async def _answer(handle: Handler, request: Request) -> Response:
+    try:
+        return await handle(request)
+    except UsageError as error:
+        return problem_of(error)
+    except Rejected as error:
+        more = {"errors": error.errors} if error.errors else {}
+        return problem(error.status, error.title, str(error), **more)
+    except RequestValidationError as error:
+        # The first part of the place is where it stood: query, path, header.
+        errors = [_error(item, item["loc"][1:] or item["loc"]) for item in error.errors()]
+        return problem(422, _BAD_VALUE, _sentences(errors), errors=errors)
 
 
 def _error(item: Any, place: Iterable[Any]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from mai_usage_ext.demo.accounts import Account, Accounts
 from mai_usage_ext.demo.host_process import HostError, HostProcess
 from mai_usage_ext.demo.person import Person
 from mai_usage_ext.demo.play import Cast
-from mai_usage_ext.ports import Organization, Role
+from mai_usage_ext.ports import SYSTEM, OrganizationRecord, Role
 from mai_usage_ext.settings import Settings
 
 __all__ = ["PEOPLE", "Stage", "host_environment", "prepare_folder"]
@@ -65,7 +65,7 @@ class Stage:
         self.host = host
         self._accounts = Accounts(host.url)
         self.admin: Account | None = None
-        self.members: list[tuple[Organization, Account]] = []
+        self.members: list[tuple[OrganizationRecord, Account]] = []
 
     def set_up(self) -> None:
         """Accounts on the host, organizations in our tables. Raises ``HostError``."""
@@ -73,15 +73,16 @@ class Stage:
         settings = Settings.from_env({"MAI_USAGE_DATABASE_URL": self.host.usage_database_url})
         with closing(open_workbench(settings)) as workbench:
             for client in CLIENTS:
+                terms = {"timezone": client.time_zone, "markup_rate": client.markup_rate}
                 organization = workbench.organizations.create(
-                    client.name, time_zone=client.time_zone, markup_rate=client.markup_rate
+                    {"name": client.name, **terms}, actor=SYSTEM
                 )
                 for number, name in enumerate(client.people):
                     account = self._accounts.user(
                         admin, name=name, email=email_of(name), password=_PASSWORD
                     )
                     role = Role.MANAGER if number == 0 else Role.MEMBER
-                    workbench.organizations.assign(account.id, organization.id, role=role)
+                    workbench.members.assign(account.id, organization.id, role=role, actor=SYSTEM)
                     self.members.append((organization, account))
         self.admin = admin
 

@@ -8,7 +8,7 @@ import asyncio
 import functools
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import aiohttp
@@ -33,6 +33,8 @@ __all__ = ["Gate", "Outbound"]
 
 Send = Callable[..., Awaitable[Any]]
 
+_LOOKERS = 4
+
 # The one foreign method we replace. Its type says thirty options that we only hand through.
 _SESSION: Any = aiohttp.ClientSession
 
@@ -56,6 +58,15 @@ class Gate:
         self._directory = directory
         self._admission = admission
         self._refuses_unknown = refuses_unknown
+        # Threads of our own: while a database is locked they wait, and the host's must not. Reading
+        # goes on then, so it does not queue up behind what waits to write.
+        self._placing = ThreadPoolExecutor(_LOOKERS, thread_name_prefix="mai-usage-place")
+        self._reading = ThreadPoolExecutor(_LOOKERS, thread_name_prefix="mai-usage-read")
+
+    def close(self) -> None:
+        """Let the threads go; what they are at ends by itself."""
+        self._placing.shutdown(wait=False, cancel_futures=True)
+        self._reading.shutdown(wait=False, cancel_futures=True)
 
     @property
     def commit_wait_s(self) -> float:
@@ -123,18 +134,31 @@ class Gate:
         if known is not None:
             return known
         try:
-            async with asyncio.timeout(self.commit_wait_s * 4):
-                return await asyncio.to_thread(self._directory.place, user_id)
-        except (StorageError, NoOrganization, TimeoutError) as error:
+            return await self._looked_up(self._placing, self._directory.place, user_id)
+        except (StorageError, NoOrganization, TimeoutError):
             known = self._directory.stale(user_id)
             if known is not None:
                 return known
+        try:
+            # A newcomer's place has to be written; reading may do where that does not.
+            return await self._looked_up(self._reading, self._directory.for_now, user_id)
+        except (StorageError, NoOrganization, TimeoutError) as error:
             tally.warn("callers not looked up", f"a caller cannot be looked up: {error}")
             if self._refuses_unknown:
                 raise Refused(
                     "Usage cannot be checked at the moment. Please try again in a minute.", code=503
                 ) from None
             return None
+
+    async def _looked_up(
+        self,
+        threads: ThreadPoolExecutor,
+        look_up: Callable[[str | None], Placement],
+        user_id: str | None,
+    ) -> Placement:
+        async with asyncio.timeout(self.commit_wait_s * 4):
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(threads, look_up, user_id)
 
     async def _in_time(self, decided: "Future[Verdict] | None") -> Verdict | None:
         """The verdict, or ``None`` when it does not come in time."""

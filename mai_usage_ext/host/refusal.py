@@ -7,6 +7,7 @@ read: status, headers, json, text, read, content, raise_for_status, and use as a
 import asyncio
 import json
 from collections.abc import Callable
+from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,7 +29,7 @@ class RefusedResponse:
         self._body = json.dumps(body).encode()
         self._message = str(refused)
         self.status = refused.code
-        self.reason = "Payment Required" if refused.code == 402 else "Service Unavailable"
+        self.reason = HTTPStatus(refused.code).phrase
         self.method = method
         self.url = self.real_url = URL(str(url))
         self.headers = CIMultiDictProxy(

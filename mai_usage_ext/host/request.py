@@ -79,8 +79,8 @@ def bearer_of(headers: Any) -> str | None:
 
 def with_bearer(kwargs: dict[str, Any], bearer: str) -> dict[str, Any]:
     """The request with this key and no other; the host's own objects stay as they are."""
-    headers = kwargs.get("headers")
-    pairs = headers.items() if hasattr(headers, "items") else headers or ()
+    headers: Any = kwargs.get("headers") or ()
+    pairs = headers.items() if hasattr(headers, "items") else headers
     kept = [(name, value) for name, value in pairs if str(name).lower() != "authorization"]
     changed = {**kwargs, "headers": [*kept, ("Authorization", f"Bearer {bearer}")]}
     # aiohttp refuses a request that authorizes twice.

@@ -67,6 +67,7 @@ from mai_usage_ext.ports.organizations import (
     PriceStore,
     Role,
 )
+from mai_usage_ext.ports.prices import StoredPrices
 from mai_usage_ext.ports.secrets import (
     NoVault,
     Vault,
@@ -128,6 +129,7 @@ __all__ = [
     "SealedStore",
     "SettingStore",
     "Source",
+    "StoredPrices",
     "StoredSetting",
     "SystemClock",
     "UnitOfWork",

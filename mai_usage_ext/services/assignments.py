@@ -10,7 +10,7 @@ from mai_usage_ext.services import member_fields as fields
 from mai_usage_ext.services.assignment_table import COLUMNS, Row, check_count, read_table
 from mai_usage_ext.services.audit import Audit
 from mai_usage_ext.services.destinations import Destinations
-from mai_usage_ext.services.stretches import Step, Wish, next_step
+from mai_usage_ext.services.stretches import Step, Wish, carry_out, next_step
 
 __all__ = ["Assignments", "BulkResult", "FieldProblem", "Row", "RowResult"]
 
@@ -237,8 +237,7 @@ class Assignments:
         if not partial and any(draft.problems for draft in drafts):
             return False
         steps = [draft.step for draft in drafts if draft.step is not None]
-        for step in steps:
-            step.carry_out(self._store)
+        carry_out(steps, self._store)
         # The trail comes last, because it makes every other change wait.
         for step in steps:
             if step.action is not None:

@@ -48,10 +48,16 @@ class Directory:
     """Answers from memory for a few seconds, so that a chat costs one look, not three queries."""
 
     def __init__(
-        self, organizations: OrganizationStore, *, newcomers: Newcomers, clock: Clock
+        self,
+        organizations: OrganizationStore,
+        *,
+        newcomers: Newcomers,
+        default_id: str | None,
+        clock: Clock,
     ) -> None:
         self._organizations = organizations
         self._newcomers = newcomers
+        self._default_id = default_id
         self._clock = clock
         self._known: dict[str | None, tuple[float, Placement]] = {}
         self._lock = threading.Lock()
@@ -71,14 +77,16 @@ class Directory:
     def place(self, user_id: str | None) -> Placement:
         """The user's organization now. Reads the database when memory has no fresh answer."""
         known = self.cached(user_id)
-        if known is not None:
-            return known
-        placement = self._read(user_id)
-        with self._lock:
-            if len(self._known) >= MAX_CACHED:
-                self._known.clear()
-            self._known[user_id] = (time.monotonic() + TTL_S, placement)
-        return placement
+        return known if known is not None else self._remember(user_id, self._read(user_id))
+
+    def for_now(self, user_id: str | None) -> Placement:
+        """Where the user is as far as can be told without writing anything: a newcomer who could
+        not be given a place counts for the default organization until the next call."""
+        now_ms = self._clock.now_ms()
+        known = None if user_id is None else self._organizations.membership(user_id, at_ms=now_ms)
+        if known is None and user_id is not None and self._default_id is not None:
+            known = Membership(organization_id=self._default_id, user_id=user_id, role=Role.MEMBER)
+        return self._remember(user_id, self._placement(user_id, known, now_ms))
 
     def organization_of(self, user_id: str) -> Placement:
         """For pages: as ``place``, but raises ``NoOrganization`` for an unassigned user."""
@@ -94,9 +102,21 @@ class Directory:
         with self._lock:
             self._known.clear()
 
+    def _remember(self, user_id: str | None, placement: Placement) -> Placement:
+        with self._lock:
+            if len(self._known) >= MAX_CACHED:
+                self._known.clear()
+            self._known[user_id] = (time.monotonic() + TTL_S, placement)
+        return placement
+
     def _read(self, user_id: str | None) -> Placement:
         now_ms = self._clock.now_ms()
         membership = None if user_id is None else self._membership(user_id, now_ms)
+        return self._placement(user_id, membership, now_ms)
+
+    def _placement(
+        self, user_id: str | None, membership: Membership | None, now_ms: int
+    ) -> Placement:
         organization_id = UNASSIGNED if membership is None else membership.organization_id
         organization = self._organizations.get(organization_id, at_ms=now_ms)
         if organization is None:

@@ -37,13 +37,13 @@ class KeyPolicy:
     def terms(self, facts: KeyFacts, *, name: str) -> KeyTerms:
         """Reads the ledger where an earlier month draws on OpenRouter's window.
 
-        A name that is still ours stays; any other is replaced.
+        A name given here follows the slug and keeps its end; any other is replaced.
         """
-        key_hash = facts.key.hash or ""
-        if not re.fullmatch(rf"{re.escape(_stem(facts))}/{_SUFFIX}", name):
-            name = f"{_stem(facts)}/{key_hash[:8]}"
+        theirs = rf"{_PREFIX}/[^/]*/{re.escape(facts.organization_id)}/({_SUFFIX})"
+        given = re.fullmatch(theirs, name)
+        suffix = given[1] if given else (facts.key.hash or "")[:8]
         return KeyTerms(
-            name=name,
+            name=f"{_stem(facts)}/{suffix}",
             limit_pusd=self._limit(facts),
             is_disabled=facts.stored_state is KeyState.DISABLED or not facts.is_active,
         )

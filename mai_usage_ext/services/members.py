@@ -22,7 +22,7 @@ from mai_usage_ext.services.audit import Audit
 from mai_usage_ext.services.departures import Departures
 from mai_usage_ext.services.destinations import Destinations
 from mai_usage_ext.services.member_fields import UNSET
-from mai_usage_ext.services.stretches import Timeline, Wish, next_step, shown
+from mai_usage_ext.services.stretches import Timeline, Wish, carry_out, next_step, shown
 
 __all__ = ["MemberView", "Members"]
 
@@ -141,7 +141,7 @@ class Members:
                     )
                 return step.member
             self._check_is_free(wish.openrouter_user_id, user_id)
-            step.carry_out(self._store)
+            carry_out([step], self._store)
             self._record(actor, step.action, user_id, step.before, step.after)
         self._on_change()
         return step.member
@@ -215,6 +215,9 @@ class Members:
         ``search`` looks into user ids, names and e-mails, upper and lower case alike.
         """
         _check_page(offset, limit)
+        for name, value in (("search", search), ("client_org_id", organization_id or "")):
+            if not value.isprintable():
+                raise BadInput(name, got=value, expected="printable characters")
         text = search.strip()
         found = self._users.search(text, _MOST_FOUND) if text else ()
         members, total = self._store.page(

@@ -19,6 +19,7 @@ from mai_usage_ext.metering.money import (
     rate_to_decimal,
     usd_from_pusd,
 )
+from mai_usage_ext.metering.pricing import checked_fee
 from mai_usage_ext.ports import (
     DEFAULT_ID,
     UNASSIGNED,
@@ -39,7 +40,6 @@ _LONGEST_NAME = 200
 _LONGEST_NOTES = 10_000
 _MOST_CONTACTS = 20
 _CONTACT_FIELDS = ("name", "email", "phone", "role")
-_HIGHEST_FEE_USD = 1_000
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,58}[a-z0-9])?")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
@@ -308,13 +308,6 @@ def _limit(value: object) -> int | None:
     return None if value is None else pusd_from_usd(value, field="monthly_limit", exact=True)
 
 
-def _fee(value: object) -> int:
-    fee = pusd_from_usd(value, field="fixed_fee", exact=True)
-    if fee > pusd_from_usd(_HIGHEST_FEE_USD):
-        raise BadInput("fixed_fee", got=value, expected=f"at most {_HIGHEST_FEE_USD} USD a call")
-    return fee
-
-
 def _one_of(field: str, *choices: str | None) -> Callable[[object], str | None]:
     def parse(value: object) -> str | None:
         if value not in choices or not isinstance(value, str | None):
@@ -346,7 +339,7 @@ _FIELDS: Mapping[str, tuple[str, Callable[[object], Any]]] = {
         "on_meter_failure",
         _one_of("on_meter_failure", "block", "allow", None),
     ),
-    "fixed_fee": ("fee_pusd", _fee),
+    "fixed_fee": ("fee_pusd", checked_fee),
     "is_active": ("is_active", _flag),
 }
 _NAMES = (*_FIELDS, "markup_rate", "allow_loss")

@@ -15,7 +15,16 @@ from mai_usage_ext.metering.money import usd_from_pusd
 from mai_usage_ext.ports import Member, MemberStore, Role
 from mai_usage_ext.services.member_fields import UNSET, Unset, utc_text
 
-__all__ = ["Status", "Step", "Timeline", "Wish", "new_openrouter_user_id", "next_step", "shown"]
+__all__ = [
+    "Status",
+    "Step",
+    "Timeline",
+    "Wish",
+    "carry_out",
+    "new_openrouter_user_id",
+    "next_step",
+    "shown",
+]
 
 
 class Status(StrEnum):
@@ -100,13 +109,18 @@ class Step:
         """Its name in the audit trail; ``None`` where there is nothing to tell."""
         return _ACTIONS.get(self.status)
 
-    def carry_out(self, store: MemberStore) -> None:
-        if self.ends is not None:
-            store.end(self.ends, at_ms=self.member.valid_from_ms)
-        for target, changes in self.edits:
-            store.change(target, changes)
-        if self.status in (Status.CREATED, Status.MOVED):
-            store.add(self.member)
+    @property
+    def adds(self) -> bool:
+        return self.status in (Status.CREATED, Status.MOVED)
+
+
+def carry_out(steps: Sequence[Step], store: MemberStore) -> None:
+    """Write steps of different users, in the caller's unit of work."""
+    store.end_many([(step.ends, step.member.valid_from_ms) for step in steps if step.ends])
+    for step in steps:
+        for member, changes in step.edits:
+            store.change(member, changes)
+    store.add_many([step.member for step in steps if step.adds])
 
 
 def new_openrouter_user_id() -> str:

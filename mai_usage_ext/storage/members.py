@@ -27,6 +27,7 @@ __all__ = ["MemberRows"]
 _LOCK = 0x6D61_6975
 # SQLite takes a bounded number of parameters in one statement.
 _MOST_IDS = 500
+_MOST_ROWS = 100
 
 
 class MemberRows:
@@ -132,29 +133,44 @@ class MemberRows:
         return by_slug | {organization_id: organization_id for organization_id in by_id}
 
     def add(self, member: Member) -> None:
-        query = UserClientMapping.insert(
-            user_id=member.user_id,
-            valid_from_ms=member.valid_from_ms,
-            valid_to_ms=member.valid_to_ms,
-            organization_id=member.organization_id,
-            role=member.role.value,
-            monthly_limit_pusd=member.monthly_limit_pusd,
-            openrouter_user_id=member.openrouter_user_id,
-            created_at_ms=member.created_at_ms,
-            source=member.source,
-        )
+        self.add_many([member])
+
+    def add_many(self, members: Sequence[Member]) -> None:
         try:
             # Its own savepoint, because PostgreSQL ends a transaction at its first error.
             with transaction(self._db):
-                write(self._db, query)
+                for start in range(0, len(members), _MOST_ROWS):
+                    rows = [_columns(member) for member in members[start : start + _MOST_ROWS]]
+                    write(self._db, UserClientMapping.insert_many(rows))
         except IntegrityError as error:
+            who = repr(members[0].user_id) if len(members) == 1 else f"one of {len(members)} users"
             raise Conflict(
-                f"the user {member.user_id!r} has been mapped by somebody else just now",
-                field="user_id",
+                f"{who} has been mapped by somebody else just now", field="user_id"
             ) from error
 
     def end(self, member: Member, *, at_ms: int) -> None:
         self._update(member, {"valid_to_ms": at_ms})
+
+    def end_many(self, ends: Sequence[tuple[Member, int]]) -> None:
+        open_at: dict[int, list[str]] = defaultdict(list)
+        with transaction(self._db):
+            for member, at_ms in ends:
+                if member.valid_to_ms is None:
+                    open_at[at_ms].append(member.user_id)
+                else:
+                    self.end(member, at_ms=at_ms)
+            for at_ms, user_ids in open_at.items():
+                for some in _chunks(user_ids):
+                    # Each user has one open stretch at most.
+                    is_open = UserClientMapping.valid_to_ms.is_null()
+                    query = UserClientMapping.update(valid_to_ms=at_ms).where(
+                        UserClientMapping.user_id.in_(some) & is_open
+                    )
+                    if write(self._db, query) != len(some):
+                        raise Conflict(
+                            "some of these users have been moved by somebody else just now",
+                            field="user_id",
+                        )
 
     def reopen(self, member: Member) -> None:
         self._update(member, {"valid_to_ms": None})
@@ -178,6 +194,20 @@ class MemberRows:
         with transaction(self._db):
             query = UserClientMapping.update(**changes).where(_is(member))
             _only_row(member, write(self._db, query))
+
+
+def _columns(member: Member) -> dict[str, Any]:
+    return {
+        "user_id": member.user_id,
+        "valid_from_ms": member.valid_from_ms,
+        "valid_to_ms": member.valid_to_ms,
+        "organization_id": member.organization_id,
+        "role": member.role.value,
+        "monthly_limit_pusd": member.monthly_limit_pusd,
+        "openrouter_user_id": member.openrouter_user_id,
+        "created_at_ms": member.created_at_ms,
+        "source": member.source,
+    }
 
 
 def _only_row(member: Member, rows: int) -> None:

@@ -31,6 +31,7 @@ from mai_usage_ext.storage.models import (
     PricingRule,
     UserClientMapping,
 )
+from mai_usage_ext.storage.pricing import rule_of
 from mai_usage_ext.storage.sessions import session, transaction, write
 
 __all__ = ["OrganizationRows", "slug_of"]
@@ -269,7 +270,7 @@ class OrganizationRows:
             return {}
         is_theirs = PricingRule.organization_id.in_(organization_ids)
         query = PricingRule.select().where(is_theirs | PricingRule.organization_id.is_null())
-        rules = [_rule(row) for row in query.order_by(PricingRule.id).bind(self._db)]
+        rules = [rule_of(row) for row in query.order_by(PricingRule.id).bind(self._db)]
         return {
             organization_id: tuple(
                 rule for rule in rules if rule.organization_id in (None, organization_id)
@@ -367,17 +368,6 @@ def _zone_at(row: ClientOrganization, at_ms: int) -> str:
 def _base_price(rules: Sequence[PriceRule], at_ms: int) -> Any:
     """The price of a model that no pattern names."""
     return price_of((rule for rule in rules if rule.model_pattern is None), "", at_ms=at_ms)
-
-
-def _rule(row: PricingRule) -> PriceRule:
-    return PriceRule(
-        id=row.id,
-        organization_id=row.organization_id,
-        model_pattern=row.model_pattern,
-        effective_from_ms=row.effective_from_ms,
-        rate_micro=row.rate_micro,
-        fee_pusd=row.fee_pusd,
-    )
 
 
 def _holds_at(at_ms: int) -> Any:

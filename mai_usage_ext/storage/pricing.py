@@ -18,7 +18,7 @@ from mai_usage_ext.storage.models import (
 )
 from mai_usage_ext.storage.sessions import session, transaction, write
 
-__all__ = ["PriceRows"]
+__all__ = ["PriceRows", "rule_of"]
 
 # Everybody's rules and the rules for every model come first, each rule's successors after it.
 _ORDER = (
@@ -111,7 +111,7 @@ class PriceRows:
         for condition in conditions:
             query = query.where(condition)
         with session(self._db):
-            return [_rule(row) for row in query.bind(self._db)]
+            return [rule_of(row) for row in query.bind(self._db)]
 
 
 def _is(column: Any, value: str | None) -> Any:
@@ -134,7 +134,7 @@ def _models(model: Any, organization_id: str, first: date, last: date, *, is_sea
     )
 
 
-def _rule(row: PricingRule) -> PriceRule:
+def rule_of(row: PricingRule) -> PriceRule:
     return PriceRule(
         id=row.id,
         organization_id=row.organization_id,

@@ -32,3 +32,11 @@ def any_office(database_url: str, environ: dict[str, str]) -> Iterator[Office]:
     with open_office(database_url, environ) as opened:
         opened.furnish()
         yield opened
+
+
+@pytest.fixture(scope="module")
+def shared_office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """One furnished office for all tests of a file, which change nothing in it."""
+    with open_office(f"sqlite:///{tmp_path_factory.mktemp('office')}/usage.db") as opened:
+        opened.furnish()
+        yield opened

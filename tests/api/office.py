@@ -3,9 +3,10 @@
 Only the host is made up: its dependency reads the user from a header, and its users are a list.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -36,6 +37,8 @@ from mai_usage_ext.services.pricing import Pricing
 from mai_usage_ext.services.reports import Reports
 from mai_usage_ext.settings import Settings
 from mai_usage_ext.simulator import Simulator
+from mai_usage_ext.simulator.auth import ApiKey, new_secret
+from mai_usage_ext.simulator.server import SimulatorThread
 from mai_usage_ext.storage.audit import AuditRows
 from mai_usage_ext.storage.database import close_database, open_database
 from mai_usage_ext.storage.holds import HoldRows
@@ -49,6 +52,8 @@ from mai_usage_ext.storage.sessions import session, transaction
 from mai_usage_ext.storage.settings import SettingRows
 from mai_usage_ext.storage.usage import UsageRows
 from mai_usage_ext.storage.vault import vault_of
+from mai_usage_ext.storage.writer import LedgerWriter
+from tests.storage.samples import make_entry, make_hold
 
 __all__ = ["PEOPLE", "Office", "open_office"]
 
@@ -84,15 +89,15 @@ class HostPeople:
 
 @dataclass(kw_only=True)
 class Office:
-    """``ask`` speaks as a user, ``None`` being nobody. ``ids`` are those of organizations made by
-    ``furnish``, by name."""
+    """``ask`` speaks as a user, ``None`` being nobody. ``places`` are ids of what ``furnish`` made:
+    of organizations by their slug, and others by what they are for."""
 
     client: TestClient
     app: FastAPI
     simulator: Simulator
     database: Database
     services: ApiServices
-    ids: dict[str, str] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
 
     def ask(
         self, user: str | None, method: str, path: str, *, prefix: str = PREFIX, **options: Any
@@ -107,26 +112,69 @@ class Office:
         return answer.json()
 
     def furnish(self) -> None:
-        """Two organizations, of Anna (manager) and Boris, and of Chen (manager) and Dora."""
-        for name, slug, people in (
-            ("Bäckerei <b>", "bakery", ("anna", "boris")),
-            ("Studio'; --", "studio", ("chen", "dora")),
+        """Organizations of Anna (manager) and Boris, of Chen (manager) and Dora, who is about to
+        leave, and one without a key; a spare key, a planned price, a call booked for each."""
+        for slug, name, people in (
+            ("bakery", "Bäckerei <b>", ("anna", "boris")),
+            ("studio", "Studio'; --", ("chen", "dora")),
+            ("unkeyed", "Unkeyed", ()),
         ):
-            body = {
-                "name": name,
-                "slug": slug,
-                "monthly_limit": "77.123456",
-                "markup_rate": "1.731",
-            }
-            made = self.admin("POST", "/clients", json=body, expect=201)
-            self.ids[slug] = made["client"]["id"]
-            for person, role in zip(people, ("manager", "member"), strict=True):
-                self.admin(
-                    "POST",
-                    "/user-mappings",
-                    json={"user_id": person, "client_org_id": self.ids[slug], "role": role},
-                    expect=201,
-                )
+            self.places[slug] = self._make(slug, name, has_key=bool(people))
+            for person, role in zip(people, ("manager", "member"), strict=False):
+                self.assign(person, slug, role=role)
+            self._book(self.places[slug])
+        later = {"effective_from": "2999-01-01T00:00:00Z"}
+        self.assign("dora", "bakery", **later)
+        rule = {"client_id": self.places["bakery"], "markup_rate": "1.9", **later}
+        made = self.admin("POST", "/pricing-rules", json=rule, expect=201)
+        self.places |= {
+            "planned_rule": str(made["rule"]["id"]),
+            "leaving": "dora",
+            "spare": self.spare_key(),
+        }
+
+    def assign(self, user_id: str, slug: str, **more: Any) -> None:
+        body = {"user_id": user_id, "client_org_id": self.places[slug], **more}
+        self.admin("POST", "/user-mappings", json=body, expect=201)
+
+    def spare_key(self) -> str:
+        """The secret of a key at OpenRouter that no organization has."""
+        keys, secret = self.simulator.service.keys, new_secret()
+        keys.add(ApiKey(secret=secret, name="spare", created_at=self.simulator.service.clock()))
+        return secret
+
+    def secrets(self) -> set[str]:
+        """Every key there is, of both kinds."""
+        keys = {key.secret for key in self.simulator.service.keys.inference_keys()}
+        return keys | {self.simulator.management_key}
+
+    def _make(self, slug: str, name: str, *, has_key: bool) -> str:
+        body = {
+            "name": name,
+            "slug": slug,
+            "monthly_limit": "77.123456",
+            "markup_rate": "1.731",
+            "notes": f"private words about {slug}",
+            "provision_key": has_key,
+        }
+        made = self.admin("POST", "/clients", json=body, expect=201)
+        return str(made["client"]["id"])
+
+    def _book(self, organization_id: str) -> None:
+        """One call this month: raw 0.000326960001 USD."""
+        now = datetime.now(UTC)
+        hold = make_hold(
+            organization_id,
+            user_id=None,
+            day=now.date(),
+            month=f"{now:%Y-%m}",
+            at_ms=int(now.timestamp() * 1000),
+        )
+        writer = LedgerWriter(self.database, owner=f"office of {organization_id}")
+        writer.start()
+        writer.place(hold).result(10)
+        writer.settle(hold, make_entry(hold)).result(10)
+        writer.stop(5)
 
     def tables(self) -> dict[str, list[tuple[Any, ...]]]:
         """Every row of every table."""
@@ -188,6 +236,7 @@ def wired(database: Database, settings: Settings) -> ApiServices:
                 rules=lambda: live.current.assignment_rules,
                 default_id=default_id,
             ),
+            default_id=default_id,
             clock=clock,
         ),
         reports=Reports(UsageRows(database), holds, clock=clock),
@@ -245,8 +294,8 @@ def host_user(request: Request) -> Any:
     return SimpleNamespace(id=user_id, role="admin" if user_id == "admin" else "user")
 
 
-def make_app(provide: Callable[[], ApiServices], *, lifespan: Any = None) -> FastAPI:
-    app = FastAPI(lifespan=lifespan)
+def make_app(provide: Callable[[], ApiServices]) -> FastAPI:
+    app = FastAPI()
     for prefix in (PREFIX, ALIAS):
         for router in (usage_router, admin_router):
             app.include_router(
@@ -258,35 +307,30 @@ def make_app(provide: Callable[[], ApiServices], *, lifespan: Any = None) -> Fas
 
 @contextmanager
 def open_office(url: str, environ: Mapping[str, str] | None = None) -> Iterator[Office]:
-    """A running one. The simulator lives in the loop of the app."""
-    simulator = Simulator()
+    """A running one; without a default organization unless ``environ`` says so."""
     database = open_database(url, owned=True)
-    made: list[ApiServices] = []
-
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with simulator:
-            said = {
-                "MAI_USAGE_DATABASE_URL": url,
-                "MAI_USAGE_DEFAULT_ORGANIZATION": "off",
-                "OPENROUTER_BASE_URL": simulator.url,
-                "OPENROUTER_PROVISIONING_KEY": simulator.management_key,
-                "WEBUI_SECRET_KEY": "the secret of the host",
-            }
-            settings = Settings.from_env({**said, **(environ or {})})
-            made.append(wired(database, settings))
-            yield
-
-    Migrator(database, version="0.1.0").up()
-    app = make_app(lambda: made[0], lifespan=lifespan)
     try:
-        with TestClient(app, raise_server_exceptions=False) as client:
-            yield Office(
-                client=client,
-                app=app,
-                simulator=simulator,
-                database=database,
-                services=made[0],
+        Migrator(database, version="0.1.0").up()
+        with SimulatorThread() as simulator:
+            settings = Settings.from_env(
+                {
+                    "MAI_USAGE_DATABASE_URL": url,
+                    "MAI_USAGE_DEFAULT_ORGANIZATION": "off",
+                    "OPENROUTER_BASE_URL": simulator.url,
+                    "OPENROUTER_PROVISIONING_KEY": simulator.management_key,
+                    "WEBUI_SECRET_KEY": "the secret of the host",
+                    **(environ or {}),
+                }
             )
+            services = wired(database, settings)
+            app = make_app(lambda: services)
+            with TestClient(app, raise_server_exceptions=False) as client:
+                yield Office(
+                    client=client,
+                    app=app,
+                    simulator=simulator,
+                    database=database,
+                    services=services,
+                )
     finally:
         close_database(database)

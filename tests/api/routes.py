@@ -5,8 +5,9 @@ from typing import Any
 
 from mai_usage_ext.api.administration import admin_router
 from mai_usage_ext.api.usage import PREFIX, usage_router
+from tests.api.office import Office
 
-__all__ = ["ADMIN", "OWN", "ROUTES", "RouteCase", "known_routes"]
+__all__ = ["ADMIN", "OWN", "ROUTES", "RouteCase", "filled", "known_routes", "request_of"]
 
 # Of one's own organization, for whoever is in one · of the reseller, for the host's admins alone.
 OWN, ADMIN = "own", "admin"
@@ -57,9 +58,7 @@ ROUTES: dict[str, RouteCase] = {
         kind=ADMIN, json=[{"user_id": "eve", "client_org_id": "{bakery}"}]
     ),
     "GET /user-mappings/{user_id}": RouteCase(kind=ADMIN, places=_USER),
-    "PATCH /user-mappings/{user_id}": RouteCase(
-        kind=ADMIN, places=_USER, json={"role": "manager"}
-    ),
+    "PATCH /user-mappings/{user_id}": RouteCase(kind=ADMIN, places=_USER, json={"role": "manager"}),
     "DELETE /user-mappings/{user_id}": RouteCase(kind=ADMIN, places=_USER),
     "DELETE /user-mappings/{user_id}/planned": RouteCase(
         kind=ADMIN, places={"user_id": "{leaving}"}
@@ -90,3 +89,20 @@ def known_routes() -> set[str]:
         for route in (each for each in router.routes)
         for method in route.methods
     }
+
+
+def filled(office: Office, value: Any) -> Any:
+    """The same with the office's ids in their places."""
+    if isinstance(value, str):
+        return value.format_map(office.places)
+    if isinstance(value, dict):
+        return {name: filled(office, each) for name, each in value.items()}
+    return [filled(office, each) for each in value] if isinstance(value, list) else value
+
+
+def request_of(office: Office, route: str) -> tuple[str, str, RouteCase, dict[str, Any]]:
+    method, _, path = route.partition(" ")
+    case = ROUTES[route]
+    path = path.format_map(filled(office, case.places))
+    options = {} if case.json is None else {"json": filled(office, case.json)}
+    return method, path, case, options

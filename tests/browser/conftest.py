@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
-from mai_usage_ext.ports import Organization
+from mai_usage_ext.ports import SYSTEM, OrganizationRecord
 from tests.host.theatre import Theatre, borrowed_theatre
 from tests.workshop import chromium
 
@@ -24,13 +24,13 @@ def theatre() -> Iterator[Theatre]:
 
 
 @pytest.fixture(scope="session")
-def gallery(theatre: Theatre) -> Organization:
+def gallery(theatre: Theatre) -> OrganizationRecord:
     """Frida's organization, in which nobody but her chats."""
     with theatre.workbench(theatre.metered) as workbench:
         made = workbench.organizations.create(
-            "Gallery", time_zone="Europe/Warsaw", markup_rate="1.3"
+            {"name": "Gallery", "timezone": "Europe/Warsaw", "markup_rate": "1.3"}, actor=SYSTEM
         )
-        workbench.organizations.assign(theatre.people["Frida"].account.id, made.id)
+        workbench.members.assign(theatre.people["Frida"].account.id, made.id, actor=SYSTEM)
     return made
 
 

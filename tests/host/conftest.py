@@ -10,7 +10,7 @@ import pytest
 
 from mai_usage_ext.demo.host_process import HostProcess
 from mai_usage_ext.demo.person import Person
-from mai_usage_ext.ports import Organization, Role
+from mai_usage_ext.ports import SYSTEM, OrganizationRecord, Role
 from mai_usage_ext.simulator import Simulator
 from tests.host.audit import Audit
 from tests.host.theatre import CHEAP, Theatre, borrowed_theatre
@@ -27,8 +27,8 @@ class Metered:
     """A host with the extension: Anna and Boris bake, Chen and Dora draw, Eve belongs nowhere."""
 
     host: HostProcess
-    bakery: Organization
-    studio: Organization
+    bakery: OrganizationRecord
+    studio: OrganizationRecord
 
 
 @pytest.fixture(scope="session")
@@ -36,16 +36,24 @@ def metered(theatre: Theatre) -> Metered:
     """The host that most tests use, with its organizations."""
     host = theatre.metered
     with theatre.workbench(host) as workbench:
-        organizations = workbench.organizations
-        bakery = organizations.create("Bakery", time_zone="Europe/Warsaw", markup_rate="1.3")
-        studio = organizations.create("Studio", time_zone="America/Adak", markup_rate="1.85")
+        bakery, studio = (
+            workbench.organizations.create(
+                {"name": name, "timezone": zone, "markup_rate": rate}, actor=SYSTEM
+            )
+            for name, zone, rate in (
+                ("Bakery", "Europe/Warsaw", "1.3"),
+                ("Studio", "America/Adak", "1.85"),
+            )
+        )
         for name, organization, role in (
             ("Anna", bakery, Role.MANAGER),
             ("Boris", bakery, Role.MEMBER),
             ("Chen", studio, Role.MANAGER),
             ("Dora", studio, Role.MEMBER),
         ):
-            organizations.assign(theatre.people[name].account.id, organization.id, role=role)
+            workbench.members.assign(
+                theatre.people[name].account.id, organization.id, role=role, actor=SYSTEM
+            )
     return Metered(host, bakery, studio)
 
 

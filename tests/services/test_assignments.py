@@ -95,12 +95,13 @@ def test_all_or_nothing_unless_partial(office: Office) -> None:
 def test_rows_that_cannot_be(lite: Office) -> None:
     lite.members.assign("ada", lite.acme, actor=ADMIN)
     lite.members.assign("ada", lite.zeta, effective_from_ms=NOW_MS + DAY_MS, actor=ADMIN)
+    lite.people.add("finn")
     rows: list[dict[str, object]] = [
         {"user_id": "ada", "client_org_id": "default"},
         {"client_org_id": "acme"},
         {"email": "nobody@example.com", "client_org_id": "acme"},
         {"user_id": "ben", "email": "cleo@example.com", "client_org_id": "acme"},
-        {"user_id": "ben"},
+        {"user_id": "finn"},
         {"user_id": "cleo", "client_org_id": "unassigned"},
         {"user_id": "dan", "client_org_id": "acme", "colour": "red"},
         {"user_id": "eve", "client_org_id": "a\x00", "effective_from": "tomorrow"},

@@ -320,6 +320,7 @@ def test_pages(office: Office) -> None:
     ]
     for field, wanted in (
         ("role", {"role": "owner"}), ("offset", {"offset": -1}), ("limit", {"limit": 0}),
+        ("search", {"search": "a\x00"}), ("client_org_id", {"organization_id": "\x00"}),
     ):  # fmt: skip
         with pytest.raises(BadInput) as raised:
             office.members.page(**wanted)

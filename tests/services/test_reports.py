@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mai_usage_ext.bootstrap import Workbench, open_workbench
-from mai_usage_ext.ports import Role
+from mai_usage_ext.ports import SYSTEM, OrganizationRecord, Role
 from mai_usage_ext.services.reports import Reports
 from mai_usage_ext.settings import Settings
 from mai_usage_ext.storage.writer import LedgerWriter
@@ -41,6 +41,10 @@ def writer(bench: Workbench) -> Iterator[LedgerWriter]:
     assert started.stop(timeout_s=10) == 0
 
 
+def make(bench: Workbench, name: str, **terms: str) -> OrganizationRecord:
+    return bench.organizations.create({"name": name, **terms}, actor=SYSTEM)
+
+
 def spend(writer: LedgerWriter, organization_id: str, day: str, *, pusd: int) -> None:
     date = datetime.fromisoformat(day).date()
     hold = make_hold(organization_id, day=date, month=day[:7])
@@ -50,8 +54,8 @@ def spend(writer: LedgerWriter, organization_id: str, day: str, *, pusd: int) ->
 
 
 def test_today_month_and_history(bench: Workbench, writer: LedgerWriter) -> None:
-    acme = bench.organizations.create("Acme", time_zone="Asia/Tokyo")
-    other = bench.organizations.create("Other", time_zone="Asia/Tokyo")
+    acme = make(bench, "Acme", timezone="Asia/Tokyo")
+    other = make(bench, "Other", timezone="Asia/Tokyo")
     # 20:00 UTC on the last day of October is the first of November in Tokyo.
     clock = StoppedClock(ms("2026-11-02T20:00:00"))
     for day, pusd in (("2026-10-31", 5), ("2026-11-01", 10), ("2026-11-03", 20), ("2026-11-03", 1)):
@@ -68,7 +72,7 @@ def test_today_month_and_history(bench: Workbench, writer: LedgerWriter) -> None
 
 
 def test_calls_without_a_price_are_counted_apart(bench: Workbench, writer: LedgerWriter) -> None:
-    acme = bench.organizations.create("Acme")
+    acme = make(bench, "Acme")
     clock = StoppedClock(ms("2026-11-03T12:00:00"))
     day = datetime.fromtimestamp(clock.now_ms() / 1000, UTC).date()
     writer.place(make_hold(acme.id, day=day, month="2026-11")).result(10)
@@ -79,13 +83,13 @@ def test_calls_without_a_price_are_counted_apart(bench: Workbench, writer: Ledge
 
 
 def test_a_member_who_moves_takes_nothing_along(bench: Workbench) -> None:
-    acme = bench.organizations.create("Acme")
-    other = bench.organizations.create("Other")
-    bench.organizations.assign("alice", acme.id, role=Role.MANAGER)
+    acme = make(bench, "Acme")
+    other = make(bench, "Other")
+    bench.members.assign("alice", acme.id, role=Role.MANAGER, actor=SYSTEM)
     before = bench.organization_rows.membership("alice", at_ms=2**52)
     assert before is not None
     assert (before.organization_id, before.role) == (acme.id, Role.MANAGER)
-    bench.organizations.assign("alice", other.id)
+    bench.members.assign("alice", other.id, role=Role.MEMBER, actor=SYSTEM)
     after = bench.organization_rows.membership("alice", at_ms=2**52)
     assert after is not None
     assert (after.organization_id, after.role) == (other.id, Role.MEMBER)

@@ -105,7 +105,7 @@ async def test_our_own_bug_never_costs_a_chat(
     def broken(*args: object, **kwargs: object) -> None:
         raise RuntimeError("a bug of ours")
 
-    monkeypatch.setattr(Gate, "hold", broken)
+    monkeypatch.setattr(Gate, "admit", broken)
     assert b'"usage"' in await sqlite_rig.read()
     assert isinstance(swallowed.expect("admitting a call"), RuntimeError)
     assert guard.tally["calls unmetered"] == 1
