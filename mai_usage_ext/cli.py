@@ -3,14 +3,18 @@
 serve      Open WebUI with the meter inside; takes the place of ``open-webui serve``
 doctor     what of the host, the settings and the database is found, and what to do where it is not
 migrate    status, up, down
+rotate-keys  seal every stored secret anew with the newest key of the ring
+audit      verify that nobody has changed the audit trail
 simulate   a local OpenRouter with its own exact bill
 demo       simulator, host and meter together, with real chats
 """
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -19,6 +23,7 @@ from mai_usage_ext.settings import Settings
 from mai_usage_ext.version import __version__
 
 if TYPE_CHECKING:
+    from mai_usage_ext.services.resealing import Resealed
     from mai_usage_ext.storage.migrate import MigrationState
 
     # The class has no public name, and takes a parameter only for the type checker.
@@ -50,6 +55,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     _add_doctor(commands)
     _add_migrate(commands)
+    _add_rotate_keys(commands)
+    _add_audit(commands)
     _add_simulate(commands)
     _add_demo(commands)
     return parser
@@ -139,6 +146,67 @@ def _migrate_down(args: argparse.Namespace) -> int:
         taken_back = migrator.down(args.to)
     print(f"taken back: {', '.join(map(str, taken_back)) or 'nothing'}")
     return 0
+
+
+def _add_rotate_keys(commands: "Commands") -> None:
+    parser = commands.add_parser(
+        "rotate-keys", help="seal stored secrets anew with the newest encryption key"
+    )
+    parser.set_defaults(run=_rotate_keys)
+
+
+def _rotate_keys(_args: argparse.Namespace) -> int:
+    from mai_usage_ext.maintenance import reseal_secrets
+
+    def show(state: "Resealed") -> None:
+        if state.seen % 100 == 0 or state.seen == state.total:
+            print(f"{state.seen} of {state.total} secrets seen", flush=True)
+
+    with stoppable() as should_stop:
+        state = reseal_secrets(os.environ, progress=show, should_stop=should_stop)
+    print(f"sealed anew: {state.done}; sealed with the newest key before: {state.skipped}")
+    for name in state.unreadable:
+        print(f"mai-usage: {name}: no key of the ring opens it; enter it again", file=sys.stderr)
+    if state.was_interrupted:
+        print("interrupted; run it again to go on", file=sys.stderr)
+        return 130
+    return 1 if state.unreadable else 0
+
+
+@contextmanager
+def stoppable() -> "Iterator[Callable[[], bool]]":
+    """Ctrl+C asks to stop after the present row instead of tearing it."""
+    asked = False
+
+    def ask(_number: int, _frame: object) -> None:
+        nonlocal asked
+        asked = True
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _add_audit(commands: "Commands") -> None:
+    parser = commands.add_parser("audit", help="look after the audit trail")
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    verify = actions.add_parser("verify", help="find the first row that was tampered with")
+    verify.set_defaults(run=_audit_verify)
+
+
+def _audit_verify(_args: argparse.Namespace) -> int:
+    from mai_usage_ext.maintenance import verify_audit
+
+    verdict = verify_audit(os.environ)
+    print(
+        f"{verdict.rows} rows of the trail fit; its end is {verdict.head_seq} {verdict.head_hash}"
+    )
+    if verdict.is_intact:
+        return 0
+    print(f"mai-usage: row {verdict.seq}: {verdict.reason}", file=sys.stderr)
+    return 1
 
 
 def _add_simulate(commands: "Commands") -> None:

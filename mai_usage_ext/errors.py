@@ -67,7 +67,10 @@ class BadInput(UsageError, ValueError):
     """A value is wrong. ``field`` names it, ``expected`` says what would be right."""
 
     def __init__(self, field: str, *, got: object, expected: str) -> None:
-        shown = repr(got)
+        try:
+            shown = repr(got)
+        except ValueError:
+            shown = "a number of thousands of digits"
         if len(shown) > 80:
             shown = shown[:77] + "…"
         super().__init__(f"{field} is {shown}; expected {expected}")

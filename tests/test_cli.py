@@ -1,14 +1,26 @@
 """The command line: what each command prints, and what a wrong input is told."""
 
+import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from mai_usage_ext.cli import main
+from mai_usage_ext.bootstrap import Workbench, open_workbench
+from mai_usage_ext.cli import main, stoppable
 from mai_usage_ext.doctor import examine
+from mai_usage_ext.maintenance import reseal_secrets
+from mai_usage_ext.ports import SYSTEM
+from mai_usage_ext.settings import Settings
+from mai_usage_ext.storage.models import AuditLog, UsageSetting
+from mai_usage_ext.storage.sessions import session, transaction, write
 from tests.workshop.hosts import NEWEST
+
+OLD_RING, NEW_RING = "an-old-encryption-key", "a-new-encryption-key"
+SECRET = "sk-or-v1-" + "5" * 64
 
 
 @pytest.fixture
@@ -22,7 +34,7 @@ def test_migrating_there_and_back(database: Path, capsys: pytest.CaptureFixture[
     assert main(["migrate", "status"]) == 0
     assert "waits to be applied" in capsys.readouterr().out
     assert main(["migrate", "up"]) == 0
-    assert "applied: 1" in capsys.readouterr().out
+    assert "applied: 1, 2" in capsys.readouterr().out
     assert main(["migrate", "up"]) == 0
     assert "all is up to date" in capsys.readouterr().out
     assert main(["migrate", "status"]) == 0
@@ -31,10 +43,13 @@ def test_migrating_there_and_back(database: Path, capsys: pytest.CaptureFixture[
     assert main(["migrate", "down", "--to", "0"]) == 2
     assert "add --yes" in capsys.readouterr().err
     assert main(["migrate", "down", "--to", "0", "--yes"]) == 0
-    assert "taken back: 1" in capsys.readouterr().out
+    assert "taken back: 2, 1" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", [["migrate", "status"], ["migrate", "up"], ["serve"]])
+@pytest.mark.parametrize(
+    "command",
+    [["migrate", "status"], ["migrate", "up"], ["serve"], ["rotate-keys"], ["audit", "verify"]],
+)
 @pytest.mark.parametrize(("name", "value"), [("BILLING_CURRENCY", "x"), ("MAI_USAGE_TYPO", "1")])
 def test_a_wrong_setting_is_named(
     command: list[str],
@@ -60,12 +75,96 @@ def test_a_database_that_cannot_be_used(
     assert "secret" not in said
 
 
+@pytest.fixture
+def bench(database: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
+    """The database with a sealed management key in it."""
+    monkeypatch.setenv("MAI_USAGE_ENCRYPTION_KEYS", OLD_RING)
+    opened = open_workbench(Settings.from_env(os.environ))
+    opened.live_settings.change({"openrouter_provisioning_key": SECRET}, actor=SYSTEM)
+    yield opened
+    opened.close()
+
+
+def sealed_text(bench: Workbench) -> str:
+    with session(bench.database):
+        row = UsageSetting.select().bind(bench.database).get()
+    return str(row.value)
+
+
+def test_secrets_are_sealed_anew(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sealed_text(bench)
+    assert main(["rotate-keys"]) == 0
+    assert "sealed anew: 0; sealed with the newest key before: 1" in capsys.readouterr().out
+    monkeypatch.setenv("MAI_USAGE_ENCRYPTION_KEYS", f"{NEW_RING},{OLD_RING}")
+    assert main(["rotate-keys"]) == 0
+    said = capsys.readouterr().out
+    assert "1 of 1 secrets seen" in said
+    assert "sealed anew: 1" in said
+    assert sealed_text(bench) != before
+    assert SECRET not in sealed_text(bench)
+    monkeypatch.setenv("MAI_USAGE_ENCRYPTION_KEYS", NEW_RING)
+    again = open_workbench(Settings.from_env(os.environ))
+    assert again.live_settings.current.provisioning_key == SECRET
+    again.close()
+
+
+def test_a_secret_that_no_key_opens_is_named(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sealed_text(bench)
+    monkeypatch.setenv("MAI_USAGE_ENCRYPTION_KEYS", NEW_RING)
+    assert main(["rotate-keys"]) == 1
+    said = capsys.readouterr()
+    assert "usage_settings/openrouter_provisioning_key: no key of the ring opens it" in said.err
+    assert SECRET not in said.out + said.err
+    assert sealed_text(bench) == before
+    monkeypatch.delenv("MAI_USAGE_ENCRYPTION_KEYS")
+    assert main(["rotate-keys"]) == 2
+    assert "MAI_USAGE_ENCRYPTION_KEYS" in capsys.readouterr().err
+
+
+def test_interrupting_leaves_every_secret_whole(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sealed_text(bench)
+    monkeypatch.setenv("MAI_USAGE_ENCRYPTION_KEYS", f"{NEW_RING},{OLD_RING}")
+    with stoppable() as should_stop:
+        assert not should_stop()
+        os.kill(os.getpid(), signal.SIGINT)
+        assert should_stop()
+        state = reseal_secrets(os.environ, progress=print, should_stop=should_stop)
+    assert (state.was_interrupted, state.done) == (True, 0)
+    assert sealed_text(bench) == before
+
+
+def test_the_audit_trail_is_verified(bench: Workbench, capsys: pytest.CaptureFixture[str]) -> None:
+    bench.organizations.create({"name": "Acme"}, actor=SYSTEM)
+    assert main(["audit", "verify"]) == 0
+    assert "2 rows of the trail fit; its end is 2 " in capsys.readouterr().out
+    with transaction(bench.database):
+        write(bench.database, AuditLog.update(actor_id="nobody").where(AuditLog.seq == 2))
+    assert main(["audit", "verify"]) == 1
+    said = capsys.readouterr()
+    assert "1 rows of the trail fit" in said.out
+    assert "row 2:" in said.err
+
+
+def test_commands_on_tables_that_are_not_there_yet(
+    database: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in (["audit", "verify"], ["rotate-keys"]):
+        assert main(command) == 2
+        assert "lacks the migrations initial, administration" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "argv",
     [
         [], ["nonsense"], ["serve", "--port", "70000"], ["serve", "--workers", "0"],
         ["migrate"], ["migrate", "down"], ["migrate", "up", "--to", "x"],
-        ["simulate", "--port", "x"],
+        ["simulate", "--port", "x"], ["audit"], ["audit", "repair"], ["rotate-keys", "now"],
     ],
 )  # fmt: skip
 def test_wrong_arguments_are_told_the_usage(
@@ -87,7 +186,7 @@ def test_the_doctor_finds_every_seam_and_names_what_is_wrong(
     said = capsys.readouterr().out
     assert "MISSING" not in said
     assert "outgoing calls: aiohttp.ClientSession._request" in said
-    assert "1 migrations to apply" in said
+    assert "2 migrations to apply" in said
     assert not (tmp_path / "data").exists(), "nothing permanent"
     assert examine({**environ, "BILLING_CURRENCY": "x"}) == 1
     assert "BILLING_CURRENCY is 'x'" in capsys.readouterr().out

@@ -35,6 +35,7 @@ FOREIGN: Mapping[str, frozenset[str]] = {
     "aiohttp": frozenset({"host", "openrouter", "simulator", "demo"}),
     "cryptography": frozenset({"storage", "openrouter"}),
     "fastapi": frozenset({"api"}),
+    "limits": frozenset({"api"}),
     "multidict": frozenset({"host", "openrouter", "simulator", "demo"}),
     "open_webui": frozenset({"host"}),
     "peewee": frozenset({"storage", "migrations"}),

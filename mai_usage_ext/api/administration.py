@@ -11,7 +11,8 @@ from mai_usage_ext.api.clients import add_client_routes
 from mai_usage_ext.api.keys import add_key_routes
 from mai_usage_ext.api.members import add_member_routes
 from mai_usage_ext.api.pricing import add_pricing_routes
-from mai_usage_ext.api.problems import ProblemRoute
+from mai_usage_ext.api.problems import problem_route
+from mai_usage_ext.api.rate_limits import RateLimiter
 from mai_usage_ext.api.services import Provide
 from mai_usage_ext.api.settings import add_setting_routes
 from mai_usage_ext.api.usage import PREFIX
@@ -25,15 +26,16 @@ def admin_router(
     verified_user: Callable[..., Any],
     prefix: str = PREFIX,
     in_schema: bool = True,
+    limiter: RateLimiter | None = None,
 ) -> APIRouter:
     """Organizations, members, keys, prices, settings, audit: for the host's admins alone.
 
-    ``services`` and ``verified_user`` are as in ``usage_router``.
+    The arguments are those of ``usage_router``.
     """
     router = APIRouter(
         prefix=prefix,
         tags=["client_organizations"],
-        route_class=ProblemRoute,
+        route_class=problem_route(limiter),
         include_in_schema=in_schema,
     )
     door = Door(services, verified_user=verified_user)

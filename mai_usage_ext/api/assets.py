@@ -10,7 +10,8 @@ from pathlib import Path
 from fastapi import APIRouter, Response
 from starlette.routing import Route
 
-from mai_usage_ext.api.problems import problem
+from mai_usage_ext.api.problems import problem, problem_route
+from mai_usage_ext.api.rate_limits import RateLimiter
 from mai_usage_ext.guard import shielded
 
 __all__ = ["assets_router", "loader_route", "read_loader"]
@@ -21,9 +22,9 @@ _FRONTEND = Path(__file__).resolve().parent.parent / "frontend"
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
-def assets_router(prefix: str) -> APIRouter:
+def assets_router(prefix: str, *, limiter: RateLimiter | None = None) -> APIRouter:
     """``ui/assets/{name}``: only names the manifest lists are served."""
-    router = APIRouter(prefix=prefix, include_in_schema=False)
+    router = APIRouter(prefix=prefix, route_class=problem_route(limiter), include_in_schema=False)
     built = _built_files()
 
     @router.get("/ui/assets/{name}")

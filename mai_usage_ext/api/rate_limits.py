@@ -37,6 +37,7 @@ _REDIS_TIMEOUT_S = 0.25
 _PATIENCE_S = 1.0
 _RETRY_REDIS_AFTER_S = 5.0
 _UNAUTHORIZED = (401, 403)
+_FIRST_ERROR = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,17 +156,20 @@ class RateLimiter:
         return None
 
     def answered(self, request: Request, status: int) -> None:
-        """Learn from the answer whether the host accepts the credential."""
+        """Learn from the answer whether the host accepts the credential.
+
+        A page that does not exist, or a value that is wrong, says nothing about it.
+        """
         credential = _credential(request)
         if credential is None:
             return
         if status in _UNAUTHORIZED:
             self._proven.pop(credential, None)
-            return
-        self._proven[credential] = None
-        self._proven.move_to_end(credential)
-        if len(self._proven) > _MOST_PROVEN:
-            self._proven.popitem(last=False)
+        elif status < _FIRST_ERROR:
+            self._proven[credential] = None
+            self._proven.move_to_end(credential)
+            if len(self._proven) > _MOST_PROVEN:
+                self._proven.popitem(last=False)
 
     def close(self) -> None:
         if self._redis is not None:

@@ -7,7 +7,8 @@ from fastapi import APIRouter
 
 from mai_usage_ext.api.access import Door
 from mai_usage_ext.api.documents import problems
-from mai_usage_ext.api.problems import ProblemRoute, problem
+from mai_usage_ext.api.problems import problem, problem_route
+from mai_usage_ext.api.rate_limits import RateLimiter
 from mai_usage_ext.api.schemas.usage import HealthOut, MyOrganizationOut, TodayUsageOut
 from mai_usage_ext.api.services import ApiServices, Provide
 from mai_usage_ext.ports import Actor
@@ -27,16 +28,18 @@ def usage_router(
     verified_user: Callable[..., Any],
     prefix: str = PREFIX,
     in_schema: bool = True,
+    limiter: RateLimiter | None = None,
 ) -> APIRouter:
     """The routes below one prefix.
 
     ``services`` raises ``NotRunning`` while the meter does not run; ``verified_user`` is the host's
-    own dependency, so sessions, API keys and their errors are the host's.
+    own dependency, so sessions, API keys and their errors are the host's. ``limiter`` is one for
+    all routers of an app.
     """
     router = APIRouter(
         prefix=prefix,
         tags=["client_organizations"],
-        route_class=ProblemRoute,
+        route_class=problem_route(limiter),
         include_in_schema=in_schema,
     )
     door = Door(services, verified_user=verified_user)
@@ -68,9 +71,9 @@ def usage_router(
     return router
 
 
-def nothing_else_router(prefix: str) -> APIRouter:
+def nothing_else_router(prefix: str, *, limiter: RateLimiter | None = None) -> APIRouter:
     """Whatever else is asked for below the prefix: 404 JSON, not the host's index page."""
-    router = APIRouter(prefix=prefix, include_in_schema=False)
+    router = APIRouter(prefix=prefix, route_class=problem_route(limiter), include_in_schema=False)
 
     @router.api_route("", methods=_ANY_METHOD)
     @router.api_route("/{path:path}", methods=_ANY_METHOD)

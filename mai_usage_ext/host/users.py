@@ -75,6 +75,8 @@ class HostPeople:
 
     def _ask(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """What a method of the host answers. Raises ``StorageUnavailable``."""
+        if _is_in_a_loop():
+            raise RuntimeError("an event loop that waits for itself stands still: use a thread")
         try:
             if not inspect.iscoroutinefunction(method):
                 # 0.6: its sessions belong to threads, and this is a worker's.
@@ -97,6 +99,14 @@ class HostPeople:
             raise StorageUnavailable(f"the host did not answer in {_PATIENCE_S:g} s") from None
         except CancelledError:
             raise StorageUnavailable("the host has stopped") from None
+
+
+def _is_in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _users() -> Any:

@@ -17,6 +17,7 @@ __all__ = ["ManagementClient", "usd_decimal"]
 
 _MOST_KEYS = 100_000
 _RESET = "monthly"
+_NO_AMOUNT = -1
 
 _MANAGEMENT_KEY = "OPENROUTER_PROVISIONING_KEY"
 _SENTENCES = {
@@ -143,7 +144,7 @@ def _listed(body: Mapping[str, Any]) -> list[RemoteKey]:
     data = body.get("data")
     if not isinstance(data, list):
         raise UpstreamError("OpenRouter answered GET /keys without a list", status=200)
-    return [_key(item) for item in data if isinstance(item, Mapping)]
+    return [_key(item) for item in data if isinstance(item, Mapping) and _text(item.get("hash"))]
 
 
 def _described(body: Mapping[str, Any]) -> RemoteKey:
@@ -174,14 +175,18 @@ def _key(data: Mapping[str, Any]) -> RemoteKey:
 
 
 def _limit(value: object) -> int | None:
-    """Raw picodollars. It may be above what an amount of ours can be: a markup can be below 1."""
+    """Raw picodollars. It may be above what an amount of ours can be: a markup can be below 1.
+
+    One odd key must not stop the check of all others, so what is no amount becomes one that no key
+    is to have, and is put right.
+    """
     if value is None:
         return None
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         number = Decimal(value)
         if number.is_finite() and 0 <= number < 10**15:
             return int((number * PICO).to_integral_value())
-    raise UpstreamError("OpenRouter gave a key a limit that is no amount", status=200)
+    return _NO_AMOUNT
 
 
 def _text(value: object) -> str | None:

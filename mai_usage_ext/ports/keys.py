@@ -32,8 +32,8 @@ class KeyTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteKey:
-    """A key as OpenRouter describes it. ``limit_pusd`` is raw money, ``None`` without a limit;
-    ``counts_byok`` is ``None`` where it does not say."""
+    """A key as OpenRouter describes it. ``limit_pusd`` is raw money, ``None`` without a limit
+    and −1 where it is no amount; ``counts_byok`` is ``None`` where it does not say."""
 
     hash: str
     name: str

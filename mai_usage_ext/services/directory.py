@@ -39,7 +39,7 @@ class Placement:
 
 
 class Newcomers(Protocol):
-    """Finds a place for a user whom nobody has put anywhere."""
+    """Finds a place for a user whom nobody has put anywhere, and names users to OpenRouter."""
 
     def place(self, user_id: str) -> Membership | None: ...
 
@@ -132,4 +132,7 @@ class Directory:
 
     def _membership(self, user_id: str, now_ms: int) -> Membership | None:
         known = self._organizations.membership(user_id, at_ms=now_ms)
-        return known if known is not None else self._newcomers.place(user_id)
+        # One from before there were such ids gets theirs now.
+        if known is not None and known.openrouter_user_id is not None:
+            return known
+        return self._newcomers.place(user_id)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mai_usage_ext.errors import UpstreamError
+from mai_usage_ext.guard import tally
 from mai_usage_ext.ports import (
     SYSTEM,
     Clock,
@@ -28,6 +29,7 @@ _UNREADABLE = (
     "enter it again, or provision a new one"
 )
 _KINDS = {LOST: "lost", ELSEWHERE: "elsewhere", NOT_THERE: "missing"}
+_NEEDS_SOMEBODY = ("lost", "missing", "elsewhere", "unreadable")
 # More keys than this of somebody else's are not asked for one by one.
 _MOST_UNKNOWN = 50
 
@@ -98,6 +100,7 @@ class KeyCheck:
             await run.everything()
         except UpstreamError as error:
             problem = str(error)
+            tally.warn("key checks ended early", f"Checking the keys ended early: {problem}")
         await asyncio.to_thread(run.write_down)
         self._last = KeyReport(
             at_ms=self._clock.now_ms(),
@@ -277,6 +280,7 @@ class _Run:
         return found is None
 
     def _found(self, facts: KeyFacts, kind: str, detail: str) -> None:
-        self.findings.append(
-            KeyFinding(organization_id=facts.organization_id, kind=kind, detail=detail)
-        )
+        organization_id = facts.organization_id
+        self.findings.append(KeyFinding(organization_id=organization_id, kind=kind, detail=detail))
+        if kind in _NEEDS_SOMEBODY:
+            tally.warn(f"keys found {kind}", f"The key of {organization_id}: {detail}")

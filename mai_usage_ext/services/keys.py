@@ -172,7 +172,8 @@ class Keys:
         """
         facts = await self._facts(organization_id)
         management_key = self._management_key()
-        if facts.key.hash is None or management_key is None:
+        is_lost = facts.stored_state is KeyState.LOST
+        if facts.key.hash is None or is_lost or management_key is None:
             return await self._record(organization_id)
         try:
             problem = await self._pushed_at_last(facts, management_key)

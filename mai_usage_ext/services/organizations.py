@@ -161,11 +161,11 @@ class Organizations:
         columns = dict(given)
         rate = columns.pop("rate_micro", before.rate_micro)
         fee = columns.pop("fee_pusd", before.fee_pusd)
-        columns |= _status(before, columns.pop("is_active", None), now_ms)
-        columns |= _zone_change(before, columns.pop("timezone", None), now_ms)
+        beyond = _status(before, columns.pop("is_active", None), now_ms)
+        beyond |= _zone_change(before, columns.pop("timezone", None), now_ms)
         columns = {
             name: value for name, value in columns.items() if value != _present(before, name)
-        }
+        } | beyond
         is_new_price = (rate, fee) != (before.rate_micro, before.fee_pusd)
         if not columns and not is_new_price:
             return before
@@ -374,9 +374,7 @@ def _zone_change(before: OrganizationRecord, wanted: str | None, now_ms: int) ->
 
 
 def _present(record: OrganizationRecord, column: str) -> Any:
-    names = {"timezone": "time_zone", "next_timezone": "next_time_zone"}
-    names["next_timezone_from_ms"] = "next_time_zone_from_ms"
-    value = getattr(record, names.get(column, column))
+    value = getattr(record, column)
     return list(value) if column == "contacts" else value
 
 

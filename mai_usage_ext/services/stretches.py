@@ -36,6 +36,9 @@ class Status(StrEnum):
     UNCHANGED = "unchanged"
 
 
+# The clocks of several machines differ by less: what begins so soon has begun already.
+_SKEW_MS = 1_000
+
 _ACTIONS = {
     Status.CREATED: "member.assigned",
     Status.MOVED: "member.moved",
@@ -68,9 +71,10 @@ class Timeline:
 
     @classmethod
     def of(cls, history: Sequence[Member], *, now_ms: int) -> Self:
+        """``history`` is sorted, oldest first."""
         present = planned = None
         for member in history:
-            if member.valid_from_ms > now_ms:
+            if member.valid_from_ms > now_ms + _SKEW_MS:
                 planned = member
             elif member.valid_to_ms is None or member.valid_to_ms > now_ms:
                 present = member
@@ -83,7 +87,10 @@ class Timeline:
         return next((known_id for known_id in reversed(known) if known_id is not None), None)
 
     def free_instant(self, at_ms: int) -> int:
-        """``at_ms``, or the millisecond after it where a stretch begins at it already."""
+        """The first instant from ``at_ms`` on at which a stretch can begin: after the beginning of
+        the present one, and not where one has begun already."""
+        if self.present is not None:
+            at_ms = max(at_ms, self.present.valid_from_ms + 1)
         taken = {member.valid_from_ms for member in self.history}
         while at_ms in taken:
             at_ms += 1
@@ -222,7 +229,8 @@ def _move(user_id: str, organization_id: str, wish: Wish, line: Timeline) -> Ste
         openrouter_user_id=wish.openrouter_user_id
         or line.openrouter_user_id
         or new_openrouter_user_id(),
-        valid_from_ms=line.free_instant(wish.effective_from_ms or line.now_ms),
+        # What was to come may have come while this waited for its turn.
+        valid_from_ms=line.free_instant(max(wish.effective_from_ms or 0, line.now_ms)),
         valid_to_ms=None,
         source="admin",
         created_at_ms=line.now_ms,

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,9 +17,9 @@ from peewee import Database
 from mai_usage_ext.api.administration import admin_router
 from mai_usage_ext.api.services import ApiServices
 from mai_usage_ext.api.usage import ALIAS, PREFIX, nothing_else_router, usage_router
+from mai_usage_ext.bootstrap import Workbench, open_workbench
 from mai_usage_ext.openrouter.management import ManagementClient
 from mai_usage_ext.ports import HostUser, SystemClock
-from mai_usage_ext.services.audit import Audit
 from mai_usage_ext.services.directory import Directory
 from mai_usage_ext.services.health import HealthCheck
 from mai_usage_ext.services.key_check import KeyCheck
@@ -28,30 +27,12 @@ from mai_usage_ext.services.key_making import KeyMaker
 from mai_usage_ext.services.key_terms import KeyPolicy
 from mai_usage_ext.services.key_upkeep import KeyUpkeep
 from mai_usage_ext.services.keys import Keys
-from mai_usage_ext.services.limit_events import LimitEvents
-from mai_usage_ext.services.live_settings import LiveSettings
-from mai_usage_ext.services.members import Members
-from mai_usage_ext.services.newcomers import Newcomers
-from mai_usage_ext.services.organizations import OrganizationDefaults, Organizations
-from mai_usage_ext.services.pricing import Pricing
 from mai_usage_ext.services.reports import Reports
 from mai_usage_ext.settings import Settings
 from mai_usage_ext.simulator import Simulator
 from mai_usage_ext.simulator.auth import ApiKey, new_secret
 from mai_usage_ext.simulator.server import SimulatorThread
-from mai_usage_ext.storage.audit import AuditRows
-from mai_usage_ext.storage.database import close_database, open_database
-from mai_usage_ext.storage.holds import HoldRows
-from mai_usage_ext.storage.keys import KeyRows
-from mai_usage_ext.storage.limit_events import LimitEventRows
-from mai_usage_ext.storage.members import MemberRows
-from mai_usage_ext.storage.migrate import Migrator
-from mai_usage_ext.storage.organizations import OrganizationRows
-from mai_usage_ext.storage.pricing import PriceRows
-from mai_usage_ext.storage.sessions import session, transaction
-from mai_usage_ext.storage.settings import SettingRows
-from mai_usage_ext.storage.usage import UsageRows
-from mai_usage_ext.storage.vault import vault_of
+from mai_usage_ext.storage.sessions import session
 from mai_usage_ext.storage.writer import LedgerWriter
 from tests.storage.samples import make_entry, make_hold
 
@@ -194,96 +175,47 @@ class Office:
         assert {name for name in after if after[name] != before[name]} == set()
 
 
-def wired(database: Database, settings: Settings) -> ApiServices:
-    """The services over one database, as a meter has them."""
-    clock, work = SystemClock(), partial(transaction, database)
-    vault = vault_of(settings)
-    organizations = OrganizationRows(database, vault=vault)
-    members, prices, key_rows = MemberRows(database), PriceRows(database), KeyRows(database, vault)
-    audit, people = Audit(AuditRows(database), clock=clock), HostPeople()
-    default_id = organizations.ensure_builtin(
-        default_name=settings.default_organization,
-        time_zone=settings.time_zone,
-        rate_micro=settings.default_rate_micro,
-        billing_currency=settings.billing_currency,
-        now_ms=clock.now_ms(),
-    )
-    live = LiveSettings(
-        SettingRows(database),
-        settings=settings,
-        vault=vault,
-        audit=audit,
-        unit_of_work=work,
-        organization_exists=lambda id_: organizations.get(id_, at_ms=clock.now_ms()) is not None,
+def wired(bench: Workbench, simulator: Simulator) -> ApiServices:
+    """The services as a meter has them, without its jobs, which would write when they like."""
+    clock = SystemClock()
+    directory = Directory(
+        bench.organization_rows,
+        newcomers=bench.newcomers,
+        default_id=bench.default_id,
         clock=clock,
     )
-    management = ManagementClient(settings.base_urls[0], total_s=5)
-    policy = KeyPolicy(key_rows, clock=clock)
-    keyed: dict[str, Any] = {"audit": audit, "unit_of_work": work, "clock": clock}
-    upkeep = KeyUpkeep(key_rows, management, policy=policy, **keyed)
-    keyed |= {"upkeep": upkeep, "management_key": lambda: live.current.provisioning_key}
-    holds = HoldRows(database)
+    management = ManagementClient(simulator.url, total_s=5)
+    policy = KeyPolicy(bench.key_rows, clock=clock)
+    common: dict[str, Any] = {
+        "audit": bench.audit,
+        "unit_of_work": bench.unit_of_work,
+        "clock": clock,
+    }
+    upkeep = KeyUpkeep(bench.key_rows, management, policy=policy, **common)
+    asking: dict[str, Any] = {
+        "upkeep": upkeep,
+        "management_key": lambda: bench.live_settings.current.provisioning_key,
+    }
+    maker = KeyMaker(bench.key_rows, management, policy=policy, **asking, **common)
     return ApiServices(
-        directory=Directory(
-            organizations,
-            newcomers=Newcomers(
-                store=members,
-                organizations=organizations,
-                users=people,
-                audit=audit,
-                unit_of_work=work,
-                clock=clock,
-                rules=lambda: live.current.assignment_rules,
-                default_id=default_id,
-            ),
-            default_id=default_id,
-            clock=clock,
-        ),
-        reports=Reports(UsageRows(database), holds, clock=clock),
-        health=HealthCheck(Idle(), holds, version="0", complaints=()),  # type: ignore[arg-type]
-        organizations=Organizations(
-            organizations,
-            prices=prices,
-            events=LimitEventRows(database),
-            audit=audit,
-            defaults=lambda: OrganizationDefaults(
-                rate_micro=live.current.default_rate_micro,
-                billing_currency=live.current.billing_currency,
-                time_zone=live.current.time_zone,
-                alert_thresholds=live.current.alert_thresholds,
-            ),
-            unit_of_work=work,
-            clock=clock,
-        ),
-        members=Members(
-            store=members,
-            organizations=organizations,
-            users=people,
-            audit=audit,
-            unit_of_work=work,
-            clock=clock,
-            default_id=default_id,
-        ),
-        pricing=Pricing(
-            prices, organizations=organizations, audit=audit, unit_of_work=work, clock=clock
-        ),
+        directory=directory,
+        reports=Reports(bench.usage, bench.holds, clock=clock),
+        health=HealthCheck(Idle(), bench.holds, version="0", complaints=()),  # type: ignore[arg-type]
+        organizations=bench.organizations,
+        members=bench.members,
+        pricing=bench.pricing,
         keys=Keys(
-            key_rows,
+            bench.key_rows,
             management,
-            organizations=organizations,
-            maker=KeyMaker(key_rows, management, policy=policy, **keyed),
-            **keyed,
+            organizations=bench.organization_rows,
+            maker=maker,
+            **asking,
+            **common,
         ),
-        key_check=KeyCheck(
-            key_rows,
-            management,
-            upkeep=upkeep,
-            management_key=lambda: live.current.provisioning_key,
-            clock=clock,
-        ),
-        audit=audit,
-        live_settings=live,
-        limit_events=LimitEvents(LimitEventRows(database)),
+        key_check=KeyCheck(bench.key_rows, management, clock=clock, **asking),
+        audit=bench.audit,
+        live_settings=bench.live_settings,
+        limit_events=bench.limit_events,
     )
 
 
@@ -308,29 +240,28 @@ def make_app(provide: Callable[[], ApiServices]) -> FastAPI:
 @contextmanager
 def open_office(url: str, environ: Mapping[str, str] | None = None) -> Iterator[Office]:
     """A running one; without a default organization unless ``environ`` says so."""
-    database = open_database(url, owned=True)
-    try:
-        Migrator(database, version="0.1.0").up()
-        with SimulatorThread() as simulator:
-            settings = Settings.from_env(
-                {
-                    "MAI_USAGE_DATABASE_URL": url,
-                    "MAI_USAGE_DEFAULT_ORGANIZATION": "off",
-                    "OPENROUTER_BASE_URL": simulator.url,
-                    "OPENROUTER_PROVISIONING_KEY": simulator.management_key,
-                    "WEBUI_SECRET_KEY": "the secret of the host",
-                    **(environ or {}),
-                }
-            )
-            services = wired(database, settings)
+    with SimulatorThread() as simulator:
+        settings = Settings.from_env(
+            {
+                "MAI_USAGE_DATABASE_URL": url,
+                "MAI_USAGE_DEFAULT_ORGANIZATION": "off",
+                "OPENROUTER_BASE_URL": simulator.url,
+                "OPENROUTER_PROVISIONING_KEY": simulator.management_key,
+                "WEBUI_SECRET_KEY": "the secret of the host",
+                **(environ or {}),
+            }
+        )
+        bench = open_workbench(settings, users=HostPeople())
+        try:
+            services = wired(bench, simulator)
             app = make_app(lambda: services)
             with TestClient(app, raise_server_exceptions=False) as client:
                 yield Office(
                     client=client,
                     app=app,
                     simulator=simulator,
-                    database=database,
+                    database=bench.database,
                     services=services,
                 )
-    finally:
-        close_database(database)
+        finally:
+            bench.close()

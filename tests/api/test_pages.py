@@ -9,45 +9,50 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from mai_usage_ext.api.administration import admin_router
 from mai_usage_ext.api.assets import assets_router, loader_route, read_loader
 from mai_usage_ext.api.problems import status_of
-from mai_usage_ext.api.usage import ALIAS, PREFIX, ApiServices, nothing_else_router, usage_router
-from mai_usage_ext.bootstrap import open_workbench
-from mai_usage_ext.errors import BadInput, NotRunning, StorageUnavailable, UsageError
-from mai_usage_ext.ports import SystemClock
-from mai_usage_ext.services.directory import Directory
-from mai_usage_ext.services.health import HealthCheck
-from mai_usage_ext.services.reports import Reports
-from mai_usage_ext.settings import Settings
-
-
-class Idle:
-    """A ledger with nothing to do, as the health page asks for its depth."""
-
-    depth = 0
+from mai_usage_ext.api.rate_limits import RateLimiter
+from mai_usage_ext.api.services import ApiServices
+from mai_usage_ext.api.usage import ALIAS, PREFIX, nothing_else_router, usage_router
+from mai_usage_ext.errors import (
+    BadInput,
+    ConfigurationError,
+    Conflict,
+    NotRunning,
+    Outdated,
+    QueueFull,
+    Refused,
+    StorageUnavailable,
+    UpstreamError,
+    UsageError,
+)
+from tests.api.office import open_office
 
 
 @pytest.fixture
-def services(database_url: str) -> Iterator[ApiServices]:
-    settings = Settings.from_env(
-        {"MAI_USAGE_DATABASE_URL": database_url, "MAI_USAGE_TIMEZONE": "Asia/Tokyo"}
-    )
-    bench, clock = open_workbench(settings), SystemClock()
-    yield ApiServices(
-        directory=Directory(bench.organization_rows, default_id=bench.default_id, clock=clock),
-        reports=Reports(bench.usage, bench.holds, clock=clock),
-        health=HealthCheck(Idle(), bench.holds, version="0", complaints=()),  # type: ignore[arg-type]
-    )
-    bench.close()
+def environ() -> dict[str, str]:
+    return {"MAI_USAGE_DEFAULT_ORGANIZATION": "Default", "MAI_USAGE_TIMEZONE": "Asia/Tokyo"}
 
 
-def client_of(provide: Callable[[], ApiServices], *, role: str = "user") -> TestClient:
+@pytest.fixture
+def services(database_url: str, environ: dict[str, str]) -> Iterator[ApiServices]:
+    with open_office(database_url, environ) as office:
+        yield office.services
+
+
+def client_of(
+    provide: Callable[[], ApiServices], *, role: str = "user", limiter: RateLimiter | None = None
+) -> TestClient:
     app = FastAPI()
     user = SimpleNamespace(id="alice", role=role)
     for prefix in (PREFIX, ALIAS):
-        app.include_router(usage_router(provide, verified_user=lambda: user, prefix=prefix))
-        app.include_router(assets_router(prefix))
-        app.include_router(nothing_else_router(prefix))
+        for router in (usage_router, admin_router):
+            app.include_router(
+                router(provide, verified_user=lambda: user, prefix=prefix, limiter=limiter)
+            )
+        app.include_router(assets_router(prefix, limiter=limiter))
+        app.include_router(nothing_else_router(prefix, limiter=limiter))
     return TestClient(app, raise_server_exceptions=False)
 
 
@@ -95,6 +100,12 @@ def test_everything_else_is_not_found(services: ApiServices, method: str, path: 
     ("error", "status"),
     [
         (BadInput("name", got="", expected="a name"), 422),
+        (Conflict("taken", field="slug"), 409),
+        (Outdated("version 2"), 412),
+        (ConfigurationError("no key"), 409),
+        (Refused("full", code=402), 402),
+        (UpstreamError("busy", status=429), 502),
+        (QueueFull("busy"), 503),
         (StorageUnavailable("locked"), 503),
         (UsageError("odd"), 500),
     ],
@@ -125,3 +136,15 @@ def test_the_loader_keeps_what_the_host_had(tmp_path: Path) -> None:
     assert f"{PREFIX}/ui/assets/organization-usage-" in answer.text
     assert answer.headers["cache-control"] == "no-cache"
     assert client.head("/static/loader.js").status_code == 200
+
+
+def test_who_asks_too_often_is_told_when_to_come_back(services: ApiServices) -> None:
+    limiter = RateLimiter(limit=lambda: 4)
+    client = client_of(lambda: services, role="admin", limiter=limiter)
+    paths = ("/clients", "/usage/my-organization", "/nope", "/ui/assets/x.js", "/clients")
+    answers = [client.get(PREFIX + path) for path in paths]
+    assert [answer.status_code for answer in answers] == [200, 200, 404, 404, 429]
+    assert int(answers[-1].headers["retry-after"]) > 0
+    assert answers[-1].headers["ratelimit-remaining"] == "0"
+    # The alias is no way around.
+    assert client.get(f"{ALIAS}/clients").status_code == 429

@@ -157,6 +157,12 @@ async def test_made_up_credentials_share_a_bucket_of_their_address(host: Host) -
     assert (await host.get(token="good-2", address="192.0.2.2")).status_code == 200
 
 
+async def test_an_error_of_an_open_route_proves_no_credential(host: Host) -> None:
+    for n in range(10 * LIMIT):
+        await host.get("/ours/number/x", token=f"bad-{n}")
+    assert (await host.get("/ours/number/x", token="bad-1")).status_code == 429
+
+
 async def test_the_hosts_own_routes_are_not_counted(host: Host) -> None:
     for _ in range(LIMIT + 5):
         answer = await host.get("/theirs")

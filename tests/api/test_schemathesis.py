@@ -39,6 +39,7 @@ CHECKS = [
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     with open_office(f"sqlite:///{tmp_path_factory.mktemp('office')}/usage.db") as opened:
         opened.furnish()
+        opened.assign("admin", "bakery")
         yield opened
 
 

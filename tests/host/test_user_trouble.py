@@ -56,6 +56,14 @@ def test_a_host_that_has_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
         HostPeople(stopped).find("ada")
 
 
+async def test_asking_from_an_event_loop_is_refused_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(users, "_users", lambda: SimpleNamespace(get_users_by_user_ids=fail))
+    with pytest.raises(RuntimeError, match="use a thread"):
+        HostPeople(asyncio.get_running_loop()).find("ada")
+
+
 async def test_the_host_never_feels_what_goes_wrong(swallowed: Swallowed) -> None:
     def refuse(_: str) -> None:
         raise StorageUnavailable("the database is away")

@@ -34,7 +34,7 @@ CHEAP = MODELS[0]
 EMBEDDINGS = MODELS[3]
 
 ADMIN = "Ada"
-USERS = ("Anna", "Boris", "Chen", "Dora", "Eve", "Frida")
+USERS = ("Anna", "Boris", "Chen", "Dora", "Eve", "Frida", "Greta")
 PASSWORD = "a-long-password"
 
 # What every host is told: a fixed list of models, and a short lease, so that a dead process's holds
@@ -111,8 +111,16 @@ class Theatre:
     @contextmanager
     def workbench(self, host: HostProcess) -> Iterator[Workbench]:
         """The organizations of a running host, as its own command line would open them."""
+        variables = host.variables()
         settings = Settings.from_env(
-            {"MAI_USAGE_DATABASE_URL": host.usage_database_url, **NOBODY_BY_DEFAULT}
+            {
+                "MAI_USAGE_DATABASE_URL": host.usage_database_url,
+                # What the host seals, this opens.
+                "WEBUI_SECRET_KEY": variables["WEBUI_SECRET_KEY"],
+                "OPENROUTER_BASE_URL": self.simulator.url,
+                "OPENROUTER_PROVISIONING_KEY": self.simulator.management_key,
+                **NOBODY_BY_DEFAULT,
+            }
         )
         with closing(open_workbench(settings)) as opened:
             yield opened
@@ -143,7 +151,11 @@ class Theatre:
             key=self.simulator.inference_key,
             extension=extension,
             workers=workers,
-            environment={**ENVIRONMENT, **environment},
+            environment={
+                **ENVIRONMENT,
+                "OPENROUTER_PROVISIONING_KEY": self.simulator.management_key,
+                **environment,
+            },
         )
 
 

@@ -1,11 +1,11 @@
 """The limit behind the gate: what it is, and that it never refuses what the gate admits."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import available_timezones
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mai_usage_ext.metering.backstop import (
@@ -201,37 +201,62 @@ class World:
 
 
 ZONES = sorted(name for name in available_timezones() if "/" in name)
-STEPS = st.one_of(
-    st.tuples(st.just("wait"), st.integers(min_value=1, max_value=40 * HOUR_MS)),
-    st.tuples(st.just("spend"), st.sampled_from([1.0, 0.5, 0.01])),
+FAR = ["Pacific/Kiritimati", "Etc/GMT+12", "America/New_York", "Asia/Kolkata", "UTC"]
+# Most of the trouble is at the two beginnings of a month, and in the hours between them.
+INSTANTS = st.tuples(
+    st.sampled_from(["UTC", "here"]),
+    st.one_of(
+        st.sampled_from([-HOUR_MS, -60_000, 0, 60_000, HOUR_MS]),
+        st.integers(min_value=-40 * HOUR_MS, max_value=40 * HOUR_MS),
+    ),
+)
+ACTIONS = st.one_of(
+    st.tuples(st.just("spend"), st.sampled_from([1.0, 1.0, 0.5, 0.01])),
     st.tuples(st.just("limit"), st.integers(min_value=0, max_value=1000 * PICO)),
     st.tuples(st.just("rate"), st.integers(min_value=100_000, max_value=3 * RATE_ONE)),
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(
-    time_zone=st.sampled_from([AHEAD, BEHIND, "Etc/GMT+12", "UTC", "Asia/Kolkata", *ZONES]),
-    hours=st.integers(min_value=-72, max_value=30),
-    steps=st.lists(STEPS, min_size=3, max_size=25),
+    time_zone=st.one_of(st.sampled_from(FAR), st.sampled_from(ZONES)),
+    steps=st.lists(st.tuples(INSTANTS, ACTIONS), min_size=2, max_size=20),
+)
+# A whole month's limit spent in the hours before a midnight west of UTC, and the next one after.
+@example(
+    time_zone="America/New_York",
+    steps=[(("here", -HOUR_MS), ("spend", 1.0)), (("here", HOUR_MS), ("spend", 1.0))],
+)
+# The same east of UTC, before OpenRouter begins anew.
+@example(
+    time_zone="Pacific/Kiritimati",
+    steps=[(("here", -HOUR_MS), ("spend", 1.0)), (("here", HOUR_MS), ("spend", 1.0))],
+)
+# Half of it at a low markup, the rest at a high one.
+@example(
+    time_zone="UTC",
+    steps=[
+        (("UTC", 1), ("spend", 0.5)),
+        (("UTC", 2), ("rate", 3 * RATE_ONE)),
+        (("UTC", 3), ("spend", 1.0)),
+    ],
 )
 def test_it_never_refuses_what_the_gate_admits(
-    time_zone: str, hours: int, steps: list[tuple[str, float]]
+    time_zone: str, steps: list[tuple[tuple[str, int], tuple[str, float]]]
 ) -> None:
-    start = ms("2026-11-01T00:00") + hours * HOUR_MS
-    world = World(time_zone, [rule(1_300_000)], 100 * PICO, start, next_check_ms=start)
-    world.advance(0)
-    for step, amount in steps:
-        if step == "wait":
-            world.advance(int(amount))
-        elif step == "spend":
+    november = date(2026, 11, 1)
+    starts = {"UTC": ms("2026-11-01"), "here": day_bounds_ms(november, time_zone)[0]}
+    begin = ms("2026-10-29")
+    world = World(time_zone, [rule(1_300_000)], 100 * PICO, begin, next_check_ms=begin)
+    for at_ms, (action, amount) in sorted((starts[base] + off, act) for (base, off), act in steps):
+        # No two rules begin at one instant: the database refuses the second.
+        world.advance(max(at_ms - world.now_ms, 0) + 1)
+        if action == "spend":
             world.spend(amount)
-        elif step == "limit":
+        elif action == "limit":
             world.limit_pusd = int(amount)
             world.check()
         else:
-            # No two rules begin at one instant: the database refuses the second.
-            world.advance(1)
             world.rules.append(rule(int(amount), world.now_ms))
             world.check()
 

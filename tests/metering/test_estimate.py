@@ -1,31 +1,80 @@
 """Estimates: above what a call can cost where that is known, a stated default where it is not."""
 
-import pytest
+from dataclasses import replace
 
-from mai_usage_ext.metering.estimate import ModelPrice, Request, estimate_pusd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mai_usage_ext.metering.estimate import (
+    Estimate,
+    ModelPrice,
+    Request,
+    estimate,
+    tokens_within,
+)
+from mai_usage_ext.metering.money import billed_pusd
 from mai_usage_ext.metering.routes import Shape, shape_of
 
-PRICE = ModelPrice(prompt_pusd=3, completion_pusd=10, request_pusd=7, max_completion_tokens=1000)
-
-
-def request(**changes: object) -> Request:
-    known = {"model": "a/b", "size": 300, "max_tokens": None, "stream": True}
-    return Request(**{**known, **changes})  # type: ignore[arg-type]
+PRICE = ModelPrice(
+    prompt_pusd=3, completion_pusd=10, request_pusd=7, image_pusd=5, max_completion_tokens=1000
+)
+ASKED = Request(model="a/b", size=300, max_tokens=None, stream=True)
+PROMPT = 7 + 3 * 101
+SHORTEST = PROMPT + 10 * 64
 
 
 @pytest.mark.parametrize(
-    ("asked", "price", "expected"),
+    ("asked", "price", "raw", "least"),
     [
-        (request(max_tokens=50), PRICE, 7 + 3 * 101 + 10 * 50),
-        (request(), PRICE, 7 + 3 * 101 + 10 * 1000),
-        (request(max_tokens=50, choices=3), PRICE, 7 + 3 * 101 + 10 * 150),
-        (request(), None, 99),
-        (request(), ModelPrice(prompt_pusd=3, completion_pusd=10), 3 * 101 + 99),
-        (request(), ModelPrice(prompt_pusd=0, completion_pusd=0, max_completion_tokens=9), 0),
+        (replace(ASKED, max_tokens=50), PRICE, PROMPT + 10 * 50, None),
+        (ASKED, PRICE, PROMPT + 10 * 1000, SHORTEST),
+        (replace(ASKED, max_tokens=50, choices=3), PRICE, PROMPT + 10 * 150, None),
+        (replace(ASKED, choices=3), PRICE, PROMPT + 10 * 3000, PROMPT + 10 * 192),
+        (replace(ASKED, images=2), PRICE, PROMPT + 2 * (5 + 3 * 2000) + 10_000, SHORTEST + 12_010),
+        (replace(ASKED, has_answer=False), PRICE, PROMPT, None),
+        (ASKED, None, 99, None),
+        (ASKED, replace(PRICE, max_completion_tokens=None), PROMPT + 99, None),
+        (ASKED, replace(PRICE, max_completion_tokens=60), PROMPT + 600, None),
+        (ASKED, ModelPrice(prompt_pusd=0, completion_pusd=0, max_completion_tokens=9), 0, None),
     ],
 )
-def test_estimates(asked: Request, price: ModelPrice | None, expected: int) -> None:
-    assert estimate_pusd(asked, price, default_pusd=99) == expected
+def test_estimates(asked: Request, price: ModelPrice | None, raw: int, least: int | None) -> None:
+    assert estimate(asked, price, default_pusd=99) == Estimate(raw_pusd=raw, least_pusd=least)
+
+
+@given(
+    size=st.integers(0, 10_000),
+    choices=st.integers(1, 4),
+    completion=st.integers(100, 10**8),
+    rate=st.integers(100_000, 3_000_000),
+    fee=st.integers(0, 10**9),
+    share=st.integers(0, 1000),
+)
+def test_an_answer_within_what_was_granted(
+    size: int, choices: int, completion: int, rate: int, fee: int, share: int
+) -> None:
+    """The longest one whose bill still fits: one token more would not."""
+    price = ModelPrice(prompt_pusd=3, completion_pusd=completion, max_completion_tokens=10**6)
+    asked = replace(ASKED, size=size, choices=choices)
+
+    def bill(tokens: int) -> int:
+        raw = estimate(replace(asked, max_tokens=tokens), price, default_pusd=0).raw_pusd
+        return billed_pusd(raw, rate_micro=rate, fee_pusd=fee)
+
+    least, most = bill(64), bill(10**5)
+    granted = least + (most - least) * share // 1000
+    tokens = tokens_within(granted, asked, price, rate_micro=rate, fee_pusd=fee)
+    # The least was rounded too, so one token less may be all that its amount buys.
+    assert tokens >= 63
+    assert bill(tokens) <= granted
+    assert bill(tokens + 2) > granted
+
+
+def test_a_free_answer_may_be_as_long_as_the_model_can() -> None:
+    free = replace(PRICE, completion_pusd=0)
+    assert tokens_within(5, ASKED, free, rate_micro=1_300_000, fee_pusd=0) == 1000
+    assert tokens_within(5, ASKED, PRICE, rate_micro=0, fee_pusd=5) == 1000
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from peewee import Database
 
@@ -23,9 +23,10 @@ from mai_usage_ext.storage.audit import AuditRows
 from mai_usage_ext.storage.keys import KeyRows
 from mai_usage_ext.storage.models import AuditLog, ClientOrganization, PricingRule
 from mai_usage_ext.storage.organizations import OrganizationRows
-from mai_usage_ext.storage.sessions import session, transaction, write
+from mai_usage_ext.storage.sessions import execute, session, transaction, write
 from mai_usage_ext.storage.vault import KeyRing
 
+Answer = TypeVar("Answer")
 ADMIN = Actor(kind="user", id="admin-1", address="192.0.2.1")
 PICO = 10**12
 NOON = 1_781_524_800_000  # 2026-06-15T12:00 UTC, far from every month's end
@@ -74,7 +75,7 @@ class FaultyManagement:
     async def own_key(self, secret: str) -> OwnKey | None:
         return await self._done("own_key", await self._client.own_key(secret))
 
-    async def _done(self, name: str, answer: Any) -> Any:
+    async def _done(self, name: str, answer: Answer) -> Answer:
         self.calls.append(name)
         fault = self.after.pop(name, None)
         if fault is not None:
@@ -181,7 +182,8 @@ class KeyRig:
         """What the trail says happened, oldest first."""
         query = AuditLog.select(AuditLog.action).order_by(AuditLog.seq)
         with session(self.db):
-            return [action for (action,) in query.bind(self.db).tuples()]
+            rows: Any = query.bind(self.db).tuples()
+            return [action for (action,) in rows]
 
     def remote(self) -> list[ApiKey]:
         """The keys at OpenRouter that the simulator was not started with."""
@@ -192,7 +194,7 @@ class KeyRig:
         """Everything the database holds, but the sealed texts."""
         with session(self.db):
             names = [name for name in self.db.get_tables() if "sqlite" not in name]
-            tables = [self.db.execute_sql(f'SELECT * FROM "{name}"').fetchall() for name in names]
+            tables = [execute(self.db, f'SELECT * FROM "{name}"').fetchall() for name in names]
         cells = itertools.chain.from_iterable(itertools.chain.from_iterable(tables))
         return "\n".join(str(cell) for cell in cells)
 

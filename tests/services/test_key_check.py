@@ -11,6 +11,7 @@ import pytest_asyncio
 from peewee import Database
 
 from mai_usage_ext.errors import UpstreamError
+from mai_usage_ext.guard import tally
 from mai_usage_ext.ports import KeyState
 from mai_usage_ext.services.key_check import LEFT_BEHIND_MS, KeyReport
 from mai_usage_ext.services.key_making import RETIRE_AFTER_MS
@@ -153,12 +154,17 @@ async def test_a_key_that_is_gone(rig: KeyRig) -> None:
     assert rig.changed == [acme]
     assert kinds(await rig.check.run_once()) == []
     assert rig.facts(acme).key.problem == found.problem
+    await rig.keys.sync(acme)
+    assert rig.facts(acme).key.problem == found.problem
+    assert rig.actions() == ["key.provisioned", "key.lost"]
+    assert tally["keys found lost"] == 1
 
 
 async def test_a_management_key_of_another_account_stops_nobody(rig: KeyRig) -> None:
     acme, key = await provisioned(rig)
-    rig.simulator.service.keys.by_hash = lambda _: None  # type: ignore[method-assign]
-    rig.simulator.service.keys.inference_keys = list  # type: ignore[method-assign,assignment]
+    ring: Any = rig.simulator.service.keys
+    ring.by_hash = lambda _: None
+    ring.inference_keys = list
     report = await rig.check.run_once()
     assert kinds(report) == ["elsewhere"]
     assert rig.facts(acme).key.state is KeyState.ACTIVE

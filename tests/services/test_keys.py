@@ -557,7 +557,8 @@ async def test_a_change_of_the_organization_is_pushed(rig: KeyRig) -> None:
     rig.set(acme, status="active")
     rig.rule(acme, 500_000, rig.clock.at_ms)
     await rig.keys.sync(acme)
-    assert (key.disabled, key.limit) == (False, Decimal(2))
+    assert not key.disabled
+    assert key.limit == Decimal(2)
 
 
 async def test_a_push_that_changes_nothing_asks_only(rig: KeyRig) -> None:

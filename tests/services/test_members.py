@@ -1,6 +1,7 @@
 """Members: histories that are ended, never rewritten; and what an admin is told is wrong."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -335,6 +336,24 @@ def test_one_member_with_history(office: Office) -> None:
     assert (view.name, view.email, view.is_deleted) == ("Ada", "ada@example.com", False)
     assert view.member.organization_id == office.zeta
     assert [one.organization_id for one in view.history] == [office.acme, office.zeta]
+
+
+def test_admins_who_move_one_user_at_once(office: Office) -> None:
+    def move(number: int) -> str:
+        try:
+            office.members.assign("ada", (office.acme, office.zeta)[number % 2], actor=ADMIN)
+        except Conflict as error:
+            return error.field
+        return "moved"
+
+    with ThreadPoolExecutor(6) as pool:
+        outcomes = list(pool.map(move, range(12)))
+    history = office.store.history("ada")
+    assert set(outcomes) <= {"moved", "client_org_id"}
+    assert outcomes.count("moved") == len(history) == len(office.trail())
+    assert [one.valid_to_ms for one in history[:-1]] == [one.valid_from_ms for one in history[1:]]
+    assert history[-1].valid_to_ms is None
+    assert len({one.openrouter_user_id for one in history}) == 1
 
 
 def test_users_that_the_host_deleted(office: Office) -> None:
