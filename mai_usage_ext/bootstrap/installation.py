@@ -6,7 +6,9 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mai_usage_ext.api.administration import admin_router
 from mai_usage_ext.api.assets import assets_router, loader_route
+from mai_usage_ext.api.rate_limits import RateLimiter
 from mai_usage_ext.api.services import ApiServices
 from mai_usage_ext.api.usage import ALIAS, PREFIX, nothing_else_router, usage_router
 from mai_usage_ext.bootstrap.meter import Meter
@@ -50,27 +52,41 @@ class Installation:
         self._outbound = Outbound(settings.base_urls, on_start_failure=settings.on_start_failure)
         self._user_events = UserEvents(self._user_deleted)
         self.problems: Sequence[str] = ()
+        redis_url = settings.redis_url
+        self._limiter = RateLimiter(
+            limit=self._rate_limit,
+            redis_url=redis_url.get_secret_value() if redis_url is not None else None,
+        )
         self._attachment = Attachment(
             app,
             seams,
             start=self._start,
             stop=self._stop,
-            routers=[
-                router
-                for prefix in (PREFIX, ALIAS)
-                for router in (
-                    usage_router(
-                        self._services,
-                        verified_user=seams.get_verified_user,
-                        prefix=prefix,
-                        in_schema=prefix == PREFIX,
-                    ),
-                    assets_router(prefix),
-                    nothing_else_router(prefix),
-                )
-            ],
+            routers=[router for prefix in (PREFIX, ALIAS) for router in self._routers(prefix)],
             first_routes=[loader_route(seams.loader_file, prefix=PREFIX)],
         )
+
+    def _routers(self, prefix: str) -> list[Any]:
+        """All routes below one prefix; the last one answers whatever the others do not."""
+        make: dict[str, Any] = {
+            "verified_user": self._seams.get_verified_user,
+            "prefix": prefix,
+            "in_schema": prefix == PREFIX,
+            "limiter": self._limiter,
+        }
+        return [
+            usage_router(self._services, **make),
+            admin_router(self._services, **make),
+            # The page's own files are cached for ever, and many people share one address.
+            assets_router(prefix),
+            nothing_else_router(prefix, limiter=self._limiter),
+        ]
+
+    def _rate_limit(self) -> int:
+        services = self._meter.services if self._meter is not None else None
+        if services is None:
+            return self._settings.rate_limit
+        return services.live_settings.current.rate_limit
 
     def attach(self) -> None:
         """All of it or nothing."""
@@ -118,6 +134,7 @@ class Installation:
         if self._meter is not None:
             await self._meter.stop()
         self._outbound.remove()
+        self._limiter.close()
 
     def _user_deleted(self, user_id: str) -> None:
         self._services().members.user_deleted(user_id)

@@ -11,6 +11,8 @@ from typing import Any
 
 from mai_usage_ext.api.services import ApiServices
 from mai_usage_ext.bootstrap.workbench import Workbench, open_workbench
+from mai_usage_ext.errors import StorageUnavailable
+from mai_usage_ext.guard import tally
 from mai_usage_ext.host.outbound import Gate, Outbound
 from mai_usage_ext.jobs.thread import Job, JobThread
 from mai_usage_ext.openrouter.client import OpenRouterClient
@@ -283,7 +285,11 @@ def _recover(bench: Workbench, clock: SystemClock) -> Callable[[], Any]:
 
 def _in_thread(work: Callable[[], object]) -> Callable[[], Any]:
     async def run() -> None:
-        await asyncio.to_thread(work)
+        try:
+            await asyncio.to_thread(work)
+        except StorageUnavailable as error:
+            # The next round looks at the same data.
+            tally.warn("jobs postponed", f"a job has to wait: {error}")
 
     return run
 

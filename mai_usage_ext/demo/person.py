@@ -76,12 +76,15 @@ class Person:
         return bytes(seen)
 
     async def get(self, path: str) -> Answer:
-        async with self.session.get(self.url + path, headers=self._headers()) as response:
-            return await _read(response)
+        return await self.request("GET", path)
 
     async def post(self, path: str, body: object | None = None) -> Answer:
-        async with self.session.post(
-            self.url + path, json=body, headers=self._headers()
+        return await self.request("POST", path, body)
+
+    async def request(self, method: str, path: str, body: object | None = None) -> Answer:
+        """Any call of the host's API; ``body`` goes as JSON, ``None`` sends none."""
+        async with self.session.request(
+            method, self.url + path, json=body, headers=self._headers()
         ) as response:
             return await _read(response)
 

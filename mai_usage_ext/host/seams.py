@@ -116,6 +116,8 @@ def probe(app: Any) -> Iterator[Seam]:
         ("verified user", "open_webui.utils.auth", "get_verified_user"),
         ("admin user", "open_webui.utils.auth", "get_admin_user"),
         ("chat completions", "open_webui.utils.chat", "generate_openai_chat_completion"),
+        ("people", "open_webui.models.users", "Users"),
+        ("groups", "open_webui.models.groups", "Groups"),
         ("static folder", "open_webui.env", "STATIC_DIR"),
         ("database", "open_webui.env", "DATABASE_URL"),
     ):

@@ -69,7 +69,7 @@ class HostPeople:
         return [_host_user(user) for user in users]
 
     def _groups(self, user_id: str) -> list[str]:
-        groups = importlib.import_module("open_webui.models.groups").Groups
+        groups = _model("groups", "Groups")
         found = self._ask(groups.get_groups_by_member_id, user_id)
         return [str(name) for group in found for name in (group.id, group.name)]
 
@@ -110,7 +110,14 @@ def _is_in_a_loop() -> bool:
 
 
 def _users() -> Any:
-    return importlib.import_module("open_webui.models.users").Users
+    return _model("users", "Users")
+
+
+def _model(module: str, name: str) -> Any:
+    try:
+        return getattr(importlib.import_module(f"open_webui.models.{module}"), name)
+    except (ImportError, AttributeError) as error:
+        raise StorageUnavailable(f"the host's users cannot be found: {error}") from error
 
 
 def _host_user(user: Any, groups: Iterable[str] = ()) -> HostUser:

@@ -24,21 +24,26 @@ class Job:
 
 
 class JobThread:
-    """Runs jobs one after another until stopped. A failing job does not stop the others."""
+    """Runs jobs side by side until stopped: one that waits for a slow server, or fails, holds up
+    nobody. A job is not begun again while it is at work."""
 
     def __init__(self, jobs: Sequence[Job], *, at_end: Callable[[], Awaitable[None]]) -> None:
         self._jobs = jobs
         self._at_end = at_end
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._at_work: dict[str, asyncio.Task[None]] = {}
 
     def start(self) -> None:
         self._stopping.clear()
-        self._thread = threading.Thread(target=self._work, name="mai-usage-jobs", daemon=True)
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._work()), name="mai-usage-jobs", daemon=True
+        )
         self._thread.start()
 
     def stop(self, *, timeout_s: float) -> bool:
-        """Ask the thread to end and wait for it; true when it did."""
+        """Ask the thread to end and wait for it; true when it did. Jobs at work are told to stop
+        where they wait."""
         self._stopping.set()
         if self._thread is None:
             return True
@@ -49,22 +54,30 @@ class JobThread:
     def is_alive(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
-    def _work(self) -> None:
+    async def _work(self) -> None:
         scheduler = schedule.Scheduler()
-        with asyncio.Runner() as runner:
+        for job in self._jobs:
+            scheduler.every(job.every_s).seconds.do(self._begin, job)
+        scheduler.run_all()
+        while not self._stopping.is_set():
+            scheduler.run_pending()
+            await asyncio.sleep(_TICK_S)
+        await self._end()
 
-            def run(job: Job) -> None:
-                with shielded(f"running the job {job.name}"):
-                    runner.run(_call(job.run))
+    def _begin(self, job: Job) -> None:
+        earlier = self._at_work.get(job.name)
+        if earlier is None or earlier.done():
+            self._at_work[job.name] = asyncio.create_task(_shielded(job))
 
-            for job in self._jobs:
-                scheduler.every(job.every_s).seconds.do(run, job)
-            scheduler.run_all()
-            while not self._stopping.wait(_TICK_S):
-                scheduler.run_pending()
-            with shielded("closing the job thread"):
-                runner.run(_call(self._at_end))
+    async def _end(self) -> None:
+        tasks = list(self._at_work.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        with shielded("closing the job thread"):
+            await self._at_end()
 
 
-async def _call(work: Callable[[], Awaitable[object]]) -> None:
-    await work()
+async def _shielded(job: Job) -> None:
+    with shielded(f"running the job {job.name}"):
+        await job.run()

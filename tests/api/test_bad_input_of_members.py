@@ -12,7 +12,7 @@ FIELDS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     ("client_org_id", ("nobody", "unassigned", "", 1, None, "x" * 300)),
     ("role", ("admin", "", "Manager", 1, None)),
     ("monthly_limit", BAD_LIMITS),
-    ("openrouter_user_id", ("", "a b", "ż", "x" * 129, 1, None)),
+    ("openrouter_user_id", ("", "a b", "ż", "x" * 129, 1)),
     (
         "effective_from",
         ("2020-01-01T00:00:00Z", "2999-01-01", "2999-01-01T00:00:00", "soon", "", 1, True),

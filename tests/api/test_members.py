@@ -2,6 +2,7 @@
 
 import pytest
 
+from mai_usage_ext.api.usage import ALIAS
 from tests.api.office import Office
 
 OWN = "/usage/my-organization"
@@ -41,6 +42,15 @@ def test_a_member_from_the_first_day_to_the_last(any_office: Office) -> None:
     assert gone["success"] is True
     assert place_of(any_office, "eve") is None
     assert len(gone["history"]) == 3
+
+
+def test_what_the_first_version_sent(furnished: Office) -> None:
+    body = {"user_id": "eve", "client_org_id": furnished.places["bakery"]}
+    body |= {"openrouter_user_id": None}  # type: ignore[dict-item]
+    made = furnished.admin("POST", "/user-mappings", json=body, prefix=ALIAS, expect=201)
+    assert made["success"] is True
+    assert made["mapping"]["openrouter_user_id"].startswith("u_")
+    assert furnished.admin("DELETE", "/user-mappings/eve", prefix=ALIAS)["success"] is True
 
 
 def test_a_planned_move_and_its_end(furnished: Office) -> None:

@@ -38,6 +38,20 @@ MODULES = {
         "async def generate_openai_chat_completion(request, form_data, user, **kwargs):\n"
         "    return await request.app.state.complete()\n"
     ),
+    "models/__init__.py": "",
+    "models/users.py": (
+        "from types import SimpleNamespace\n"
+        "class People:\n"
+        "    async def get_users_by_user_ids(self, ids):\n"
+        "        return [SimpleNamespace(id=one, name=one, email='') for one in ids]\n"
+        "Users = People()\n"
+    ),
+    "models/groups.py": (
+        "class Memberships:\n"
+        "    async def get_groups_by_member_id(self, user_id):\n"
+        "        return []\n"
+        "Groups = Memberships()\n"
+    ),
     "main.py": (
         "from contextlib import asynccontextmanager\n"
         "from fastapi import Depends, FastAPI, Request\n"

@@ -3,7 +3,8 @@
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import date
 from typing import Any, TypeVar
 
 from peewee import Database
@@ -21,10 +22,11 @@ from mai_usage_ext.simulator import Simulator
 from mai_usage_ext.simulator.auth import ApiKey
 from mai_usage_ext.storage.audit import AuditRows
 from mai_usage_ext.storage.keys import KeyRows
-from mai_usage_ext.storage.models import AuditLog, ClientOrganization, PricingRule
+from mai_usage_ext.storage.models import AuditLog, ClientOrganization, PricingRule, UsageLedger
 from mai_usage_ext.storage.organizations import OrganizationRows
 from mai_usage_ext.storage.sessions import execute, session, transaction, write
 from mai_usage_ext.storage.vault import KeyRing
+from tests.storage.samples import make_entry, make_hold
 
 Answer = TypeVar("Answer")
 ADMIN = Actor(kind="user", id="admin-1", address="192.0.2.1")
@@ -160,6 +162,14 @@ class KeyRig:
             effective_from_ms=from_ms,
             created_at_ms=0,
         )
+        with transaction(self.db):
+            write(self.db, query)
+
+    def book(self, organization_id: str, *, at_ms: int, day: date, raw_pusd: int) -> None:
+        """A ledger entry."""
+        hold = make_hold(organization_id, day=day, month=f"{day:%Y-%m}", at_ms=at_ms)
+        entry = asdict(make_entry(hold, raw_pusd=raw_pusd))
+        query = UsageLedger.insert(partition_day=day, **entry)
         with transaction(self.db):
             write(self.db, query)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -343,6 +343,25 @@ async def test_ahead_of_utc_there_is_room_for_the_new_month_in_time(rig: KeyRig)
         (july + 5 * minute, 200),
         (reset - 5 * minute, 200),
         (reset + 5 * minute, 100),
+    ]:
+        rig.clock.at_ms = at_ms
+        await rig.check.run_once()
+        assert key.limit == Decimal(limit), datetime.fromtimestamp(at_ms / 1000, UTC)
+
+
+async def test_behind_utc_the_old_month_goes_on_in_the_new_window(rig: KeyRig) -> None:
+    """In New York June ends at four in the morning of 1 July UTC."""
+    acme, key = await provisioned(rig)
+    rig.set(acme, timezone="America/New_York")
+    reset = int(datetime(2026, 7, 1, tzinfo=UTC).timestamp() * 1000)
+    minute = 60_000
+    rig.book(acme, at_ms=reset + minute, day=date(2026, 6, 30), raw_pusd=7 * PICO)
+    for at_ms, limit in [
+        (reset - 60 * minute, 100),
+        (reset + 5 * minute, 200),
+        (reset + 235 * minute, 200),
+        (reset + 245 * minute, 107),
+        (reset + 20 * 24 * 60 * minute, 107),
     ]:
         rig.clock.at_ms = at_ms
         await rig.check.run_once()

@@ -555,7 +555,7 @@ def _deferred(hold: Hold, state: HoldState) -> Defer:
 
 @pytest.mark.slow
 def test_no_order_of_events_breaks_a_limit(db: Database) -> None:
-    examples = 60 if is_sqlite(db) else 15
+    examples = 4 if is_sqlite(db) else 2
     machines: list[LimitMachine] = []
 
     def machine() -> LimitMachine:

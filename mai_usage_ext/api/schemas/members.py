@@ -21,25 +21,35 @@ from mai_usage_ext.services.members import MemberView
 __all__ = ["MappingAnswer", "MappingChange", "MappingIn", "MappingsOut"]
 
 
-class MappingChange(Changes):
-    """``PATCH user-mappings/{user_id}``; with another ``client_org_id`` it is a move."""
+_OPENROUTER_ID = "^[!-~]{1,128}$"
 
-    client_org_id: str = Field(default="", min_length=1, description="Moves the user there")
+
+class _Terms(Changes):
     role: Role = Field(default=Role.MEMBER, strict=False)
     monthly_limit: Money | None = Field(default=None, description="USD billed; null: no limit")
-    openrouter_user_id: str = Field(
-        default="", pattern="^[!-~]{1,128}$", description="What OpenRouter sees as `user`"
-    )
     effective_from: Instant | None = Field(
         default=None, description="Of a move, with its offset; null: now"
     )
 
 
-class MappingIn(MappingChange):
+class MappingChange(_Terms):
+    """``PATCH user-mappings/{user_id}``; with another ``client_org_id`` it is a move."""
+
+    client_org_id: str = Field(default="", min_length=1, description="Moves the user there")
+    openrouter_user_id: str = Field(
+        default="", pattern=_OPENROUTER_ID, description="What OpenRouter sees as `user`"
+    )
+
+
+class MappingIn(_Terms):
     """``POST user-mappings``."""
 
     user_id: str = Field(min_length=1, max_length=255, description="The host's id of the user")
     client_org_id: str = Field(min_length=1)
+    # mAI's clients say null where they have none.
+    openrouter_user_id: str | None = Field(
+        default=None, pattern=_OPENROUTER_ID, description="null: the user's own, else a new one"
+    )
 
 
 class StretchOut(BaseModel):
