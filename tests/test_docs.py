@@ -4,6 +4,7 @@ import argparse
 import re
 from pathlib import Path
 
+from mai_usage_ext.api.administration import admin_router
 from mai_usage_ext.api.assets import assets_router
 from mai_usage_ext.api.usage import PREFIX, nothing_else_router, usage_router
 from mai_usage_ext.cli import _parser
@@ -29,6 +30,7 @@ def test_settings() -> None:
 def test_routes() -> None:
     routers = [
         usage_router(lambda: None, verified_user=lambda: None),  # type: ignore[arg-type, return-value]
+        admin_router(lambda: None, verified_user=lambda: None),  # type: ignore[arg-type, return-value]
         assets_router(PREFIX),
     ]
     routes = {

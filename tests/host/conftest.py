@@ -8,12 +8,22 @@ from dataclasses import dataclass
 import aiohttp
 import pytest
 
+from mai_usage_ext.demo.accounts import Account, Accounts
 from mai_usage_ext.demo.host_process import HostProcess
 from mai_usage_ext.demo.person import Person
 from mai_usage_ext.ports import SYSTEM, OrganizationRecord, Role
 from mai_usage_ext.simulator import Simulator
 from tests.host.audit import Audit
-from tests.host.theatre import CHEAP, Theatre, borrowed_theatre
+from tests.host.reseller import Reseller
+from tests.host.theatre import (
+    ADMIN,
+    CHEAP,
+    NOBODY_BY_DEFAULT,
+    PASSWORD,
+    Theatre,
+    borrowed_theatre,
+)
+from tests.workshop.hosts import OLDEST
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +67,34 @@ def metered(theatre: Theatre) -> Metered:
     return Metered(host, bakery, studio)
 
 
+@dataclass(frozen=True)
+class OldestHost:
+    """The oldest host we support and its only account so far, an admin."""
+
+    host: HostProcess
+    admin: Account
+
+
+@pytest.fixture(scope="session")
+def oldest(theatre: Theatre) -> Iterator[OldestHost]:
+    host = HostProcess(
+        theatre.folder / "oldest",
+        upstream=theatre.simulator.url,
+        key=theatre.simulator.inference_key,
+        python=OLDEST.python,
+        environment={**OLDEST.slim_environment(), "MAI_USAGE_LEASE_SECONDS": "2"},
+    )
+    with host:
+        admin = Accounts(host.url).admin(name="Ada", email="ada@example.com", password=PASSWORD)
+        yield OldestHost(host, admin)
+
+
+@pytest.fixture(scope="session")
+def pair(theatre: Theatre) -> HostProcess:
+    """A host of two workers, in which nobody belongs to an organization by default."""
+    return theatre.host("pair", workers=2, environment=NOBODY_BY_DEFAULT)
+
+
 @pytest.fixture
 def simulator(theatre: Theatre) -> Iterator[Simulator]:
     """The upstream of every host, in good health before and after each test."""
@@ -81,3 +119,9 @@ def people(theatre: Theatre, metered: Metered, session: aiohttp.ClientSession) -
     return {
         name: theatre.person(session, metered.host, name, model=CHEAP) for name in theatre.people
     }
+
+
+@pytest.fixture
+def reseller(theatre: Theatre, metered: Metered, session: aiohttp.ClientSession) -> Reseller:
+    """Ada at the metered host."""
+    return Reseller(metered.host, theatre.person(session, metered.host, ADMIN))

@@ -6,11 +6,9 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-import aiohttp
-
 from mai_usage_ext.demo.host_process import HostProcess
 from mai_usage_ext.demo.person import Person
-from tests.host.theatre import ADMIN, CHEAP, PASSWORD, Theatre
+from tests.host.theatre import CHEAP, PASSWORD
 
 __all__ = ["OURS", "Newcomer", "Reseller"]
 
@@ -29,10 +27,9 @@ class Newcomer:
 class Reseller:
     """Everything made here is new, so that tests on one host stay out of each other's way."""
 
-    def __init__(self, theatre: Theatre, host: HostProcess, session: aiohttp.ClientSession) -> None:
+    def __init__(self, host: HostProcess, admin: Person) -> None:
         self.host = host
-        self._session = session
-        self._admin = theatre.person(session, host, ADMIN)
+        self._admin = admin
 
     async def ask(
         self, method: str, path: str, body: object | None = None, *, expect: int = 200
@@ -68,7 +65,7 @@ class Reseller:
         answer = await self._admin.post("/api/v1/auths/add", form)
         assert answer.status == 200, answer.text
         made = answer.json()
-        person = Person(self._session, self.host.url, token=made["token"], model=CHEAP)
+        person = Person(self._admin.session, self.host.url, token=made["token"], model=CHEAP)
         newcomer = Newcomer(str(made["id"]), email, person)
         if client is not None:
             await self.assign(newcomer, client)

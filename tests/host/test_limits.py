@@ -1,36 +1,110 @@
+"""What callers of the host's API are answered when a limit is reached, and that it holds."""
+
 from __future__ import annotations
+
 import asyncio
+import re
+from decimal import Decimal
+from typing import Any
+
 import aiohttp
 import pytest
-from mai_usage_ext.demo.person import CHAT, OPENAI_CHAT, EMBEDDINGS, Person
+
+from mai_usage_ext.demo.books import HeldCall
+from mai_usage_ext.demo.host_process import HostProcess
+from mai_usage_ext.demo.person import CHAT, OPENAI_CHAT, Answer, Person
 from tests.host.audit import Audit, until
-from tests.host.conftest import Metered
-from tests.host.reseller import Reseller
-from tests.host.theatre import Theatre
+from tests.host.conftest import OldestHost
+from tests.host.reseller import Newcomer, Reseller
+from tests.host.theatre import ADMIN, CHEAP, EMBEDDINGS, Theatre
+
 pytestmark = pytest.mark.host
 
-async def test_x(theatre: Theatre, metered: Metered, session) -> None:
-    reseller = Reseller(theatre, metered.host, session)
-    client = await reseller.client("Quarry", timezone="Europe/Warsaw", monthly_limit="5")
-    print(client)
-    who = await reseller.newcomer("Hugo", client)
-    theatre.simulator.switch(web_search=400, times=1)
-    a = await who.person.chat("Hi")
-    print(a)
-    for stream in (0,1):
-        for path in (CHAT, OPENAI_CHAT, "/openai/responses", "/api/v1/messages"):
-            print(path, stream, await who.person.chat("Hi", stream=bool(stream), path=path))
-    print(await who.person.embed("one", model="openai/text-embedding-3-small"))
-    print(await who.person.post("/openai/embeddings", {"model": "openai/text-embedding-3-small", "input": "x"}))
-    print(await reseller.show(client))
-    print(await reseller.ask("GET", f"/user-mappings/{who.id}"))
-    print(await reseller.counts())
-    print(list(theatre.simulator.service.keys.inference_keys()))
-    print([r.row() for r in theatre.simulator.bill.records[-3:]])
-    print([r.row() for r in theatre.simulator.bill.refused])
-    await reseller.delete_user(who)
-    await asyncio.sleep(1)
-    print(await reseller.ask("GET", f"/user-mappings?client_id={client['id']}"))
-    import subprocess
-    print(subprocess.run(["sqlite3", str(metered.host.usage_database), ".dump"], capture_output=True).stdout[-100:])
+# One search costs 0.01 USD: a call with so many is billed at 5.20 USD and something.
+SEARCHES = 400
+ROUTES = (CHAT, OPENAI_CHAT, "/openai/responses", "/api/v1/messages")
+REFUSAL = re.compile(
+    r"Quarry: The monthly limit of \$5\.00 does not allow this call: \$5\.20 spent, "
+    r"and it may cost up to \$\d+\.\d+\. The limit starts anew after 20\d\d-\d\d-\d\d "
+    r"\(Europe/Warsaw\)\. Please ask your administrator to raise it\."
+)
+
+
+async def spend_it_all(theatre: Theatre, reseller: Reseller) -> tuple[dict[str, Any], Newcomer]:
+    """An organization of 5 USD that has spent more, and somebody in it."""
+    client = await reseller.client(
+        "Quarry", timezone="Europe/Warsaw", markup_rate="1.3", monthly_limit="5"
+    )
+    hugo = await reseller.newcomer("Hugo", client)
+    audit = Audit(theatre.simulator, reseller.host)
+    theatre.simulator.switch(web_search=SEARCHES, times=1)
+    answer = await hugo.person.chat("Find everything about stone")
+    assert answer.status == 200, answer.text
+    await audit.settled(1)
+    return client, hugo
+
+
+def sentence_of(answer: Answer) -> str:
+    """The refusal in an OpenRouter-shaped error body."""
+    body = answer.json()
+    assert set(body) == {"error"}
+    assert body["error"]["code"] == 402
+    return str(body["error"]["message"])
+
+
+async def test_api_callers_are_told_why_with_a_402(theatre: Theatre, reseller: Reseller) -> None:
+    client, hugo = await spend_it_all(theatre, reseller)
+    audit, before = Audit(theatre.simulator, reseller.host), await reseller.counts()
+
+    answers = [
+        await hugo.person.chat("Hello", stream=stream, path=path)
+        for stream in (False, True)
+        for path in ROUTES
+    ]
+    answers.append(await hugo.person.embed("one", model=EMBEDDINGS))
+
+    for answer in answers:
+        assert answer.status == 402, answer
+        assert answer.media_type == "application/json"
+        assert REFUSAL.fullmatch(sentence_of(answer)), answer.text
+    after = await reseller.counts()
+    refused = "calls refused by a limit"
+    assert after[refused] - before.get(refused, 0) == len(answers)
+    # Nothing went upstream, nothing stays held, and OpenRouter refused nothing in our place.
+    assert await audit.bill() == {}
+    assert audit.holds() == []
+    assert theatre.simulator.bill.refused == []
+    shown = await reseller.show(client)
+    assert (shown["held"], Decimal(shown["spent"]) > 5) == ("0", True)
+
+    await reseller.change(client, monthly_limit="10")
+    assert (await hugo.person.chat("Hello", stream=True)).status == 200
+    await audit.settled(1)
+
+
+async def test_a_limit_of_ones_own(theatre: Theatre, reseller: Reseller) -> None:
+    client = await reseller.client("Sawmill")
+    ines, jan = [await reseller.newcomer(name, client) for name in ("Ines", "Jan")]
+    await reseller.ask("PATCH", f"/user-mappings/{ines.id}", {"monthly_limit": "0.00001"})
+
+    refused, welcome = await ines.person.chat("Hello"), await jan.person.chat("Hello")
+
+    assert (refused.status, welcome.status) == (402, 200)
+    assert sentence_of(refused).startswith("Sawmill: Your own monthly limit of $0.00001")
+    await reseller.ask("PATCH", f"/user-mappings/{ines.id}", {"monthly_limit": None})
+    assert (await ines.person.chat("Hello")).status == 200
+
+
+async def test_the_oldest_host_says_it_in_a_detail(
+    theatre: Theatre, oldest: OldestHost, session: aiohttp.ClientSession
+) -> None:
+    ada = Person(session, oldest.host.url, token=oldest.admin.token, model=CHEAP)
+    _, hugo = await spend_it_all(theatre, Reseller(oldest.host, ada))
+    audit = Audit(theatre.simulator, oldest.host)
+    for stream in (False, True):
+        for path in (CHAT, OPENAI_CHAT):
+            answer = await hugo.person.chat("Hello", stream=stream, path=path)
+            print(path, stream, answer)
+    assert await audit.bill() == {}
+    assert audit.holds() == []
     raise AssertionError

@@ -2,55 +2,40 @@
 
 from __future__ import annotations
 
-import asyncio
-from pathlib import Path
-
 import aiohttp
 import pytest
 
-from mai_usage_ext.demo.accounts import Accounts
-from mai_usage_ext.demo.host_process import HostProcess
 from mai_usage_ext.demo.person import CHAT, OPENAI_CHAT, Person, generation_id_of
 from tests.host.audit import Audit
-from tests.host.theatre import CHEAP, PASSWORD, Theatre
+from tests.host.conftest import OldestHost
+from tests.host.theatre import CHEAP, Theatre
 from tests.workshop.hosts import OLDEST
 
 pytestmark = pytest.mark.host
 
 
 async def test_chats_on_the_oldest_host(
-    theatre: Theatre, session: aiohttp.ClientSession, tmp_path: Path
+    theatre: Theatre, oldest: OldestHost, session: aiohttp.ClientSession
 ) -> None:
-    host = HostProcess(
-        tmp_path / "oldest",
-        upstream=theatre.simulator.url,
-        key=theatre.simulator.inference_key,
-        python=OLDEST.python,
-        environment={**OLDEST.slim_environment(), "MAI_USAGE_LEASE_SECONDS": "2"},
-    )
-    with host:
-        assert host.version() == OLDEST.version
-        accounts = Accounts(host.url)
-        admin = await asyncio.to_thread(
-            accounts.admin, name="Ada", email="ada@example.com", password=PASSWORD
-        )
-        ada = Person(session, host.url, token=admin.token, model=CHEAP)
-        audit = Audit(theatre.simulator, host)
+    host, admin = oldest.host, oldest.admin
+    assert host.version() == OLDEST.version
+    ada = Person(session, host.url, token=admin.token, model=CHEAP)
+    audit = Audit(theatre.simulator, host)
 
-        answers = [
-            await ada.chat("Hello", stream=stream, path=path)
-            for stream in (False, True)
-            for path in (CHAT, OPENAI_CHAT)
-        ]
+    answers = [
+        await ada.chat("Hello", stream=stream, path=path)
+        for stream in (False, True)
+        for path in (CHAT, OPENAI_CHAT)
+    ]
 
-        assert [answer.status for answer in answers] == [200] * 4
-        entries = await audit.settled(4)
-        assert {entry.generation_id for entry in entries} == {
-            generation_id_of(answer.body) for answer in answers
-        }
-        assert {entry.user_id for entry in entries} == {admin.id}
-        page = (await ada.get("/api/v1/client_organizations/usage/my-organization")).json()
-        assert page["stats"]["today"]["requests"] == 4
-        unsigned = Person(session, host.url, token=None, model=CHEAP)
-        refused = await unsigned.get("/api/v1/client_organizations/usage/my-organization")
-        assert refused.status == 403
+    assert [answer.status for answer in answers] == [200] * 4
+    entries = await audit.settled(4)
+    assert {entry.generation_id for entry in entries} == {
+        generation_id_of(answer.body) for answer in answers
+    }
+    assert {entry.user_id for entry in entries} == {admin.id}
+    page = (await ada.get("/api/v1/client_organizations/usage/my-organization")).json()
+    assert page["stats"]["today"]["requests"] == 4
+    unsigned = Person(session, host.url, token=None, model=CHEAP)
+    refused = await unsigned.get("/api/v1/client_organizations/usage/my-organization")
+    assert refused.status == 403

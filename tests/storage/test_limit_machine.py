@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -555,7 +555,7 @@ def _deferred(hold: Hold, state: HoldState) -> Defer:
 
 @pytest.mark.slow
 def test_no_order_of_events_breaks_a_limit(db: Database) -> None:
-    examples = 4 if is_sqlite(db) else 2
+    examples = 60 if is_sqlite(db) else 15
     machines: list[LimitMachine] = []
 
     def machine() -> LimitMachine:
@@ -569,6 +569,7 @@ def test_no_order_of_events_breaks_a_limit(db: Database) -> None:
                 max_examples=examples,
                 stateful_step_count=50,
                 derandomize=True,
+                phases=[Phase.generate],
                 database=None,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),
