@@ -41,7 +41,7 @@ def test_all_is_sorted_and_holds_every_public_name(package: str) -> None:
         assert public_names(module) == set()
         return
     listed = list(module.__all__)
-    assert listed == sorted(set(listed))
+    assert listed == sorted(set(listed), key=lambda name: (not name.isupper(), name))
     assert [name for name in listed if not hasattr(module, name)] == []
     submodules = {name for name in listed if isinstance(getattr(module, name), ModuleType)}
     dunders = {name for name in listed if name.startswith("__")}

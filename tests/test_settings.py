@@ -24,6 +24,14 @@ BAD = {
     "MAI_USAGE_COMMIT_WAIT_MS": ["0", "1.5", "x"],
     "MAI_USAGE_QUEUE_SIZE": ["0", "1e6", "-5"],
     "MAI_USAGE_LEASE_SECONDS": ["0", "3601", "soon"],
+    "MAI_USAGE_ENCRYPTION_KEYS": [
+        "too-short",
+        "long-enough-for-a-key,short",
+        f"{'k' * 20},{'k' * 20}",
+    ],
+    "MAI_USAGE_ALERT_THRESHOLDS": ["0", "101", "80;90", "1,2,3,4,5,6,7,8,9,10,11"],
+    "MAI_USAGE_RATE_LIMIT": ["0", "1000001", "10/minute"],
+    "MAI_USAGE_KEY_CHECK_SECONDS": ["0", "86401", "often"],
 }
 
 
@@ -41,8 +49,13 @@ def test_a_wrong_value_is_named(name: str, value: str) -> None:
 
 
 def test_every_setting_that_can_be_wrong_has_its_bad_input() -> None:
-    # Whether a database URL can be used is the database's to say, and tested there.
-    assert {setting.name for setting in SETTINGS} - set(BAD) == {"MAI_USAGE_DATABASE_URL"}
+    # Whether a URL can be used is for those to say who connect, and tested there; the host's secret
+    # is whatever the host takes.
+    assert {setting.name for setting in SETTINGS} - set(BAD) == {
+        "MAI_USAGE_DATABASE_URL",
+        "REDIS_URL",
+        "WEBUI_SECRET_KEY",
+    }
 
 
 def test_all_problems_come_at_once() -> None:

@@ -1,14 +1,16 @@
 """What time it is, and what one transaction is."""
 
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 __all__ = ["Clock", "SystemClock", "UnitOfWork"]
 
-UnitOfWork = Callable[[], AbstractContextManager[None]]
-"""``with unit_of_work():`` makes what the stores do inside it one transaction of this thread."""
+
+class UnitOfWork(Protocol):
+    """``with unit_of_work():`` makes what the stores do inside it one transaction of this thread."""
+
+    def __call__(self) -> AbstractContextManager[None]: ...
 
 
 class Clock(Protocol):

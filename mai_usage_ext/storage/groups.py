@@ -82,20 +82,19 @@ class GroupCommit:
     def _add_users_limits(
         self, changes: Sequence[Change], budgets: dict[MonthKey, Budget], now_ms: int
     ) -> None:
-        """Users' own limits where a hold asks for it; a month that has no row yet is added up."""
+        """Users' own limits, where a hold asks for them or the month is counted already; a month
+        that has no row yet is added up."""
         asking = [c.hold for c in changes if isinstance(c, Place) and c.has_user_limit]
-        users = sorted({hold.user_id for hold in asking if hold.user_id})
-        limits = self._reads.users_limits(users, at_ms=now_ms)
+        counted = [key for key in budgets if key[2] != ORGANIZATION]
+        users = {hold.user_id for hold in asking if hold.user_id} | {key[2] for key in counted}
+        limits = self._reads.users_limits(sorted(users), at_ms=now_ms)
+        for key in counted:
+            budgets[key].limit_pusd = limits.get((key[0], key[2]))
         for hold in asking:
-            user_id = hold.user_id or ""
-            limit = limits.get((hold.organization_id, user_id))
-            if limit is None:
-                continue
-            key = (hold.organization_id, hold.month, user_id)
-            if key not in budgets:
-                spent, held = self._reads.used_by(*key)
-                budgets[key] = Budget(spent, held, is_stored=False)
-            budgets[key].limit_pusd = limit
+            key = (hold.organization_id, hold.month, hold.user_id or ORGANIZATION)
+            limit = limits.get((key[0], key[2]))
+            if limit is not None and key not in budgets:
+                budgets[key] = Budget(*self._reads.used_by(*key), limit, is_stored=False)
 
     def _known_holds(self, changes: Sequence[Change], *, is_retry: bool) -> dict[str, HoldRow]:
         placed = set() if is_retry else {c.hold.id for c in changes if isinstance(c, Place)}

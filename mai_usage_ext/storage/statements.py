@@ -124,20 +124,23 @@ class Reads:
     def months(self, keys: set[MonthKey]) -> list[tuple[Any, ...]]:
         """Key, spent and held of these months' rows, users' own where they have one.
 
-        PostgreSQL locks them, always in the same order, and an organization's row that is not
-        there yet is made; SQLite's transaction has locked everything already.
+        PostgreSQL locks the organizations' rows, always in the same order, and makes one that is
+        not there yet; SQLite's transaction has locked everything already.
         """
         if self._is_sqlite:
             found = self._fetch(_MONTHS, (json.dumps(sorted(keys)),))
             missing = {key for key in keys if not key[2]} - {row[:3] for row in found}
             return found + [(*key, 0, 0) for key in sorted(missing)]
-        wanted = _arrays(keys)
-        found = self._fetch(_LOCK_MONTHS, wanted)
-        missing = {key for key in keys if not key[2]} - {row[:3] for row in found}
-        if not missing:
-            return found
-        execute(self._db, _MAKE_MONTHS, _arrays(missing)).close()
-        return self._fetch(_LOCK_MONTHS, wanted)
+        organizations = {key for key in keys if not key[2]}
+        found = self._fetch(_LOCK_MONTHS, _arrays(organizations))
+        missing = organizations - {row[:3] for row in found}
+        if missing:
+            execute(self._db, _MAKE_MONTHS, _arrays(missing)).close()
+            found = self._fetch(_LOCK_MONTHS, _arrays(organizations))
+        users = keys - organizations
+        # Only a statement that begins under the lock sees the row of a user that another process
+        # has made while this one waited for it.
+        return found + self._fetch(_USERS_MONTHS, _arrays(users)) if users else found
 
     def limits(self, organization_ids: list[str]) -> list[tuple[Any, ...]]:
         """Id, monthly limit and what to do at it, of those that have a limit."""
@@ -201,6 +204,11 @@ _LOCK_MONTHS = (
     " WHERE (organization_id, month, user_id) IN"
     " (SELECT o, m, u FROM unnest(%s::text[], %s::text[], %s::text[]) AS wanted(o, m, u))"
     " ORDER BY organization_id, month, user_id FOR UPDATE"
+)
+_USERS_MONTHS = (
+    f"SELECT {_MONTH} FROM client_month_totals"  # noqa: S608 - names of our own columns
+    " WHERE (organization_id, month, user_id) IN"
+    " (SELECT o, m, u FROM unnest(%s::text[], %s::text[], %s::text[]) AS wanted(o, m, u))"
 )
 _MAKE_MONTHS = (
     "INSERT INTO client_month_totals (organization_id, month, user_id, spent_pusd, held_pusd)"
