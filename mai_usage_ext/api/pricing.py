@@ -65,7 +65,8 @@ def add_pricing_routes(router: APIRouter, door: Door) -> None:
     async def remove_rule(rule_id: RowId, actor: Actor = door.admin) -> Answer:
         """Take back a rule that is not in force yet."""
         found = door.services()
-        # It priced nothing so far, and no key's limit was computed from it.
+        # It priced nothing yet; a key's limit that allowed for it already is merely a bit loose,
+        # until the next check.
         await asyncio.to_thread(found.pricing.remove, rule_id, actor=actor)
         found.directory.forget()
         return Answer(message="The rule was removed.")

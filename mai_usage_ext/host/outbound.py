@@ -110,7 +110,12 @@ class Gate:
         may_swap: bool,
     ) -> tuple[Hold, dict[str, Any]]:
         body = OutgoingBody(kwargs)
-        application = self._admission.apply(placement, body.read(shape), purpose=purpose)
+        application = self._admission.apply(
+            placement,
+            body.read(shape),
+            purpose=purpose,
+            may_cut=body.is_object and shape in MAX_TOKENS_OF,
+        )
         verdict = None
         try:
             verdict = await self._in_time(application.decided)

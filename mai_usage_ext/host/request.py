@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -22,6 +22,9 @@ MAX_TOKENS_OF = {
 _WITHOUT_ANSWER = frozenset({Shape.EMBEDDINGS, Shape.RERANK})
 _INLINE = re.compile(rb"data:[a-z]+/[a-z0-9.+-]+;base64,[A-Za-z0-9+/=_-]+")
 _PICTURE = b"data:image/"
+_SPACE = re.compile(r"[ \t\n\r]*")
+# To find where a value ends; what it is does not matter.
+_VALUE = json.JSONDecoder(parse_float=str, parse_int=str)
 
 
 class OutgoingBody:
@@ -35,8 +38,13 @@ class OutgoingBody:
             body = raw.encode() if isinstance(raw, str) else bytes(raw)
             self._size, self._images = _measured(body)
             with suppress(ValueError, RecursionError):
-                self._fields = parse_json(body)
-                self._text = body.decode()
+                text = body.decode()
+                self._fields, self._text = parse_json(text), text
+
+    @property
+    def is_object(self) -> bool:
+        """Whether fields can be set."""
+        return isinstance(self._fields, Mapping)
 
     def read(self, shape: Shape) -> Request:
         """Model, size and bounds; unknown parts stay ``None``."""
@@ -55,18 +63,16 @@ class OutgoingBody:
     def with_fields(self, kwargs: dict[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
         """The request with these fields set; one whose body is no JSON object stays as it is.
 
-        Fields that it lacks are put in as text, so that not a byte of the rest is written anew.
+        They are put into the text, so that not a byte of the rest is written anew.
         """
         if not fields or not isinstance(self._fields, Mapping):
             return kwargs
         if self._text is None:
             return {**kwargs, "json": {**self._fields, **fields}}
-        if any(name in self._fields for name in fields):
-            text = json.dumps({**json.loads(self._text), **fields})
-        else:
-            added = json.dumps(dict(fields))[1:-1]
-            text = "{" + added + (", " if self._fields else "") + self._text.lstrip()[1:]
-        return {**kwargs, "data": text if isinstance(kwargs["data"], str) else text.encode()}
+        text = _with_members(self._text, self._fields, fields)
+        data = text if isinstance(kwargs["data"], str) else text.encode()
+        # A length that was right before would cut the body short now.
+        return {**kwargs, **_headers_without(kwargs, "content-length"), "data": data}
 
 
 def bearer_of(headers: Any) -> str | None:
@@ -79,13 +85,49 @@ def bearer_of(headers: Any) -> str | None:
 
 def with_bearer(kwargs: dict[str, Any], bearer: str) -> dict[str, Any]:
     """The request with this key and no other; the host's own objects stay as they are."""
-    headers: Any = kwargs.get("headers") or ()
-    pairs = headers.items() if hasattr(headers, "items") else headers
-    kept = [(name, value) for name, value in pairs if str(name).lower() != "authorization"]
+    kept = _headers_without(kwargs, "authorization").get("headers") or []
     changed = {**kwargs, "headers": [*kept, ("Authorization", f"Bearer {bearer}")]}
     # aiohttp refuses a request that authorizes twice.
     changed.pop("auth", None)
     return changed
+
+
+def _headers_without(kwargs: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The headers as pairs with that one left out, where there are any."""
+    headers: Any = kwargs.get("headers")
+    if not headers:
+        return {}
+    pairs = headers.items() if hasattr(headers, "items") else headers
+    return {"headers": [(key, value) for key, value in pairs if str(key).lower() != name]}
+
+
+def _with_members(text: str, known: Mapping[str, Any], fields: Mapping[str, Any]) -> str:
+    """A JSON object's text with these members replaced, or else put in front."""
+    if any(name in known for name in fields):
+        for name, start, end in reversed(list(_members(text))):
+            if name in fields:
+                text = text[:start] + json.dumps(fields[name]) + text[end:]
+    added = json.dumps({name: value for name, value in fields.items() if name not in known})[1:-1]
+    if not added:
+        return text
+    return "{" + added + (", " if known else "") + text.lstrip()[1:]
+
+
+def _members(text: str) -> Iterator[tuple[str, int, int]]:
+    """Each member of an object that is known to be sound: its name, and where its value stands."""
+    at = _past_space(text, text.index("{") + 1)
+    while text[at] == '"':
+        name, at = _VALUE.raw_decode(text, at)
+        start = _past_space(text, _past_space(text, at) + 1)
+        _, end = _VALUE.raw_decode(text, start)
+        yield name, start, end
+        # Behind a comma comes the next name; behind the last brace nothing that is one.
+        at = min(_past_space(text, _past_space(text, end) + 1), len(text) - 1)
+
+
+def _past_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return at if found is None else found.end()
 
 
 def _measured(body: bytes) -> tuple[int, int]:

@@ -8,7 +8,7 @@ __all__ = ["Clock", "SystemClock", "UnitOfWork"]
 
 
 class UnitOfWork(Protocol):
-    """``with unit_of_work():`` makes what the stores do inside it one transaction of this thread."""
+    """``with unit_of_work():`` makes what the stores do inside it one transaction."""
 
     def __call__(self) -> AbstractContextManager[None]: ...
 

@@ -66,8 +66,10 @@ class Admission:
         self._default_hold_pusd = default_hold_pusd
         self._clock = clock
 
-    def apply(self, placement: Placement, request: Request, *, purpose: str) -> Application:
-        """Queue the hold for one call.
+    def apply(
+        self, placement: Placement, request: Request, *, purpose: str, may_cut: bool = True
+    ) -> Application:
+        """Queue the hold for one call; ``may_cut`` says that its answer can be bounded.
 
         Raises ``Refused`` for an organization that is deactivated or whose key cannot be used, and
         when the queue is full and the organization does not spend unchecked.
@@ -77,7 +79,11 @@ class Admission:
         price = self._prices.of(request.model) if request.model else None
         hold, least = self._hold(placement, request, price, purpose=purpose)
         try:
-            decided = self._ledger.place(hold, least_pusd=least, has_user_limit=placement.has_limit)
+            decided = self._ledger.place(
+                hold,
+                least_pusd=least if may_cut else None,
+                has_user_limit=placement.has_limit,
+            )
         except QueueFull:
             self.unchecked(placement)
             decided = None

@@ -64,7 +64,7 @@ class KeyPolicy:
         month_from_ms = day_bounds_ms(billing_day(at_ms, zone).replace(day=1), zone)[0]
         rate_micro = lowest_rate_over(
             facts.rules,
-            from_ms=min(window.from_ms, month_from_ms),
+            from_ms=max(min(window.from_ms, month_from_ms), _first_price_ms(facts, at_ms)),
             until_ms=at_ms + self._lookahead_ms,
         )
         overlap = self._store.overlap_raw_pusd(
@@ -109,6 +109,17 @@ def differences(terms: KeyTerms, remote: RemoteKey) -> Mapping[str, object]:
     if remote.counts_byok is False:
         changes["include_byok_in_limit"] = True
     return changes
+
+
+def _first_price_ms(facts: KeyFacts, at_ms: int) -> int:
+    """When the organization's first price for every model began; it is made with one, so nothing
+    was billed without a markup before it."""
+    starts = (
+        rule.effective_from_ms
+        for rule in facts.rules
+        if rule.organization_id == facts.organization_id and rule.model_pattern is None
+    )
+    return min(min(starts, default=0), at_ms)
 
 
 def _stem(facts: KeyFacts) -> str:

@@ -10,7 +10,8 @@ from mai_usage_ext.errors import StorageError
 from mai_usage_ext.ports import Actor, AuditFilter, AuditRecord
 from mai_usage_ext.services.audit import GENESIS, canonical, chain_hash
 from mai_usage_ext.storage.models import AuditHead, AuditLog
-from mai_usage_ext.storage.sessions import execute, session, transaction, write
+from mai_usage_ext.storage.sessions import execute, session, transaction
+from mai_usage_ext.storage.statements import Write, columns_of, insert_of, update_of
 
 __all__ = ["AuditRows"]
 
@@ -37,6 +38,12 @@ class AuditRows:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        # Compiled once: a bulk assignment writes thousands of rows while others wait for the head.
+        self._insert = Write(db, insert_of(AuditLog, columns_of(AuditLog)))
+        self._move_head = Write(db, update_of(AuditHead, ("seq", "hash"), key="id"))
+        context: Any = db.get_sql_context()
+        head = AuditHead.select(AuditHead.seq, AuditHead.hash).where(_HEAD)
+        self._head = context.sql(head.for_update() if db.for_update else head).query()
 
     def append(
         self,
@@ -61,17 +68,17 @@ class AuditRows:
                 "seq": seq + 1,
             }
             digest = chain_hash(actor=actor, before=before, after=after, **fields)
-            query = AuditLog.insert(
+            row = {
                 **fields,
-                actor_kind=actor.kind,
-                actor_id=actor.id,
-                address=actor.address,
-                before=None if before is None else canonical(before),
-                after=None if after is None else canonical(after),
-                hash=digest,
-            )
-            write(self._db, query)
-            write(self._db, AuditHead.update(seq=seq + 1, hash=digest).where(_HEAD))
+                "actor_kind": actor.kind,
+                "actor_id": actor.id,
+                "address": actor.address,
+                "before": None if before is None else canonical(before),
+                "after": None if after is None else canonical(after),
+                "hash": digest,
+            }
+            self._insert.run([row])
+            self._move_head.run([{"id": 1, "seq": seq + 1, "hash": digest}])
         return AuditRecord(actor=actor, before=before, after=after, hash=digest, **fields)
 
     def page(self, wanted: AuditFilter, *, offset: int, limit: int) -> Sequence[AuditRecord]:
@@ -98,13 +105,10 @@ class AuditRows:
 
         SQLite's transaction holds its write lock already.
         """
-        query = AuditHead.select().where(_HEAD)
-        if self._db.for_update:
-            query = query.for_update()
-        row = query.bind(self._db).first()
+        row = execute(self._db, *self._head).fetchone()
         if row is None:
             raise StorageError("audit_head has no row: restore it from the last row of audit_log")
-        return row.seq, row.hash
+        return row[0], row[1]
 
     def _batch(self, after: int | None) -> list[AuditRecord]:
         query = _SELECT.order_by(AuditLog.seq).limit(_BATCH)

@@ -32,7 +32,7 @@ from mai_usage_ext.storage.models import (
 )
 from mai_usage_ext.storage.sessions import driver_cursor, execute
 
-__all__ = ["HOLD_ROW", "Reads", "Write", "Writes"]
+__all__ = ["HOLD_ROW", "Reads", "Write", "Writes", "columns_of", "insert_of", "update_of"]
 
 # What changes of a hold after it was placed.
 _HOLD_STATE = (
@@ -87,13 +87,13 @@ class Writes:
     """Everything the writer writes, in one database's dialect."""
 
     def __init__(self, db: Database) -> None:
-        self.insert_hold = Write(db, _insert(UsageHold, _columns(UsageHold)))
-        self.update_hold = Write(db, _update(UsageHold, _HOLD_STATE, key="id"))
-        self.insert_entry = Write(db, _insert(UsageLedger, _columns(UsageLedger)))
+        self.insert_hold = Write(db, insert_of(UsageHold, columns_of(UsageHold)))
+        self.update_hold = Write(db, update_of(UsageHold, _HOLD_STATE, key="id"))
+        self.insert_entry = Write(db, insert_of(UsageLedger, columns_of(UsageLedger)))
         self.add_to_cell = Write(db, _adding(ClientLiveCounter, CELL_KEY, CELL_SUMS))
         self.add_to_month = Write(db, _adding(ClientMonthTotal, _MONTH_KEY, _MONTH_SUMS))
         # A mark is noted once for each limit and month, however often it is seen.
-        self.note_event = Write(db, _insert(AlertEvent, _EVENT).on_conflict(action="IGNORE"))
+        self.note_event = Write(db, insert_of(AlertEvent, _EVENT).on_conflict(action="IGNORE"))
         self.beat = Write(db, _beat())
 
 
@@ -222,7 +222,7 @@ def _arrays(keys: set[MonthKey]) -> tuple[list[str], list[str], list[str]]:
     return [key[0] for key in ordered], [key[1] for key in ordered], [key[2] for key in ordered]
 
 
-def _columns(model: type[Model]) -> tuple[str, ...]:
+def columns_of(model: type[Model]) -> tuple[str, ...]:
     return tuple(field.name for field in model._meta.sorted_fields)
 
 
@@ -234,25 +234,25 @@ def _named(name: str) -> Value:
     return Value(name, converter=False)
 
 
-def _insert(model: type[Model], columns: Sequence[str]) -> Any:
+def insert_of(model: type[Model], columns: Sequence[str]) -> Any:
     return model.insert({_field(model, name): _named(name) for name in columns})
 
 
-def _update(model: type[Model], columns: Sequence[str], *, key: str) -> Any:
+def update_of(model: type[Model], columns: Sequence[str], *, key: str) -> Any:
     changes = {_field(model, name): _named(name) for name in columns}
     return model.update(changes).where(_field(model, key) == _named(key))
 
 
 def _adding(model: type[Model], key: Sequence[str], sums: Sequence[str]) -> Any:
     fields = [_field(model, name) for name in sums]
-    return _insert(model, (*key, *sums)).on_conflict(
+    return insert_of(model, (*key, *sums)).on_conflict(
         conflict_target=[_field(model, name) for name in key],
         update={field: field + getattr(EXCLUDED, field.column_name) for field in fields},
     )
 
 
 def _beat() -> Any:
-    return _insert(UsageProcess, _columns(UsageProcess)).on_conflict(
+    return insert_of(UsageProcess, columns_of(UsageProcess)).on_conflict(
         conflict_target=[UsageProcess.id], preserve=[UsageProcess.lease_until_ms]
     )
 

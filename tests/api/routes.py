@@ -86,7 +86,7 @@ def known_routes() -> set[str]:
     return {
         f"{method} {route.path.removeprefix(PREFIX)}"
         for router in routers
-        for route in (each for each in router.routes)
+        for route in router.routes
         for method in route.methods
     }
 

@@ -20,6 +20,7 @@ from tests.host.theatre import (
     CHEAP,
     NOBODY_BY_DEFAULT,
     PASSWORD,
+    PATIENT,
     Theatre,
     borrowed_theatre,
 )
@@ -82,7 +83,7 @@ def oldest(theatre: Theatre) -> Iterator[OldestHost]:
         upstream=theatre.simulator.url,
         key=theatre.simulator.inference_key,
         python=OLDEST.python,
-        environment={**OLDEST.slim_environment(), "MAI_USAGE_LEASE_SECONDS": "2"},
+        environment={**OLDEST.slim_environment(), **PATIENT, "MAI_USAGE_LEASE_SECONDS": "2"},
     )
     with host:
         admin = Accounts(host.url).admin(name="Ada", email="ada@example.com", password=PASSWORD)
@@ -92,7 +93,7 @@ def oldest(theatre: Theatre) -> Iterator[OldestHost]:
 @pytest.fixture(scope="session")
 def pair(theatre: Theatre) -> HostProcess:
     """A host of two workers, in which nobody belongs to an organization by default."""
-    return theatre.host("pair", workers=2, environment=NOBODY_BY_DEFAULT)
+    return theatre.host("pair", workers=2, environment={**NOBODY_BY_DEFAULT, **PATIENT})
 
 
 @pytest.fixture
@@ -122,6 +123,10 @@ def people(theatre: Theatre, metered: Metered, session: aiohttp.ClientSession) -
 
 
 @pytest.fixture
-def reseller(theatre: Theatre, metered: Metered, session: aiohttp.ClientSession) -> Reseller:
-    """Ada at the metered host."""
-    return Reseller(metered.host, theatre.person(session, metered.host, ADMIN))
+async def reseller(
+    theatre: Theatre, metered: Metered, session: aiohttp.ClientSession
+) -> AsyncIterator[Reseller]:
+    """Ada at the metered host, which is patient meanwhile."""
+    ada = Reseller(metered.host, theatre.person(session, metered.host, ADMIN))
+    async with ada.patience():
+        yield ada

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from mai_usage_ext.demo.host_process import HostProcess
 from mai_usage_ext.demo.person import Person
-from tests.host.theatre import CHEAP, PASSWORD
+from tests.host.theatre import CHEAP, PASSWORD, PATIENT
 
 __all__ = ["OURS", "Newcomer", "Reseller"]
 
@@ -75,6 +77,14 @@ class Reseller:
         """Delete the user in the host, as its admin does."""
         answer = await self._admin.request("DELETE", f"/api/v1/users/{newcomer.id}")
         assert answer.status == 200, answer.text
+
+    @asynccontextmanager
+    async def patience(self) -> AsyncIterator[None]:
+        """Meanwhile calls wait long for their holds: a busy machine is no failing meter."""
+        name = "commit_wait_ms"
+        await self.ask("POST", "/settings", {name: int(PATIENT["MAI_USAGE_COMMIT_WAIT_MS"])})
+        yield
+        await self.ask("POST", "/settings", {name: None})
 
     async def counts(self) -> dict[str, int]:
         """What the process that answers has counted."""

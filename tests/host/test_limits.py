@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sqlite3
+from collections.abc import Awaitable, Callable
+from contextlib import closing
 from decimal import Decimal
 from typing import Any
 
 import aiohttp
 import pytest
 
-from mai_usage_ext.demo.books import HeldCall
 from mai_usage_ext.demo.host_process import HostProcess
 from mai_usage_ext.demo.person import CHAT, OPENAI_CHAT, Answer, Person
 from tests.host.audit import Audit, until
@@ -101,10 +103,77 @@ async def test_the_oldest_host_says_it_in_a_detail(
     ada = Person(session, oldest.host.url, token=oldest.admin.token, model=CHEAP)
     _, hugo = await spend_it_all(theatre, Reseller(oldest.host, ada))
     audit = Audit(theatre.simulator, oldest.host)
-    for stream in (False, True):
-        for path in (CHAT, OPENAI_CHAT):
-            answer = await hugo.person.chat("Hello", stream=stream, path=path)
-            print(path, stream, answer)
+
+    chats = [await hugo.person.chat("Hello", stream=stream) for stream in (False, True)]
+    passed_on = [
+        await hugo.person.chat("Hello", stream=stream, path=OPENAI_CHAT) for stream in (False, True)
+    ]
+
+    # This host wraps an error of its chat route in one of its own.
+    for answers, status, prefix in ((chats, 400, "402: "), (passed_on, 402, "")):
+        for answer in answers:
+            assert answer.status == status, answer
+            detail = answer.json()["detail"]
+            assert detail.startswith(prefix)
+            assert REFUSAL.fullmatch(detail.removeprefix(prefix)), answer.text
     assert await audit.bill() == {}
     assert audit.holds() == []
-    raise AssertionError
+
+
+CALLS, ROOM = 60, 25
+
+
+async def test_two_workers_never_overshoot(
+    theatre: Theatre, pair: HostProcess, session: aiohttp.ClientSession
+) -> None:
+    reseller = Reseller(pair, theatre.person(session, pair, ADMIN))
+    # At cost, so that a call may be billed exactly what was held for it.
+    client = await reseller.client("Mill", markup_rate="1", provision_key=False)
+    karl = await reseller.newcomer("Karl", client)
+    probe = Audit(theatre.simulator, pair)
+    assert await ask(pair, karl, 0) == 200
+    await probe.settled(1)
+    [(hold_pusd, spent_pusd)] = in_books(
+        pair, "SELECT estimate_pusd, (SELECT SUM(billed_pusd) FROM usage_ledger) FROM usage_holds"
+    )
+    limit = Decimal(spent_pusd + ROOM * hold_pusd).scaleb(-12)
+    await reseller.change(client, monthly_limit=f"{limit:f}")
+    theatre.simulator.switch(cost_override=Decimal(hold_pusd).scaleb(-12), first_delay=0.5)
+    audit = Audit(theatre.simulator, pair)
+
+    statuses = await asyncio.gather(*(ask(pair, karl, number) for number in range(CALLS)))
+
+    theatre.simulator.service.panel.reset()
+    assert sorted(statuses) == [200] * ROOM + [402] * (CALLS - ROOM)
+    await until(all_settled(audit, ROOM), lambda: f"{ROOM} settled calls")
+    assert len(await audit.bill()) == ROOM
+    assert len(audit.owners()) == 2
+    shown = await reseller.show(client)
+    assert (Decimal(shown["spent"]), shown["held"]) == (limit, "0")
+
+
+async def ask(host: HostProcess, who: Newcomer, number: int) -> int:
+    """The status of one short call, every one of the same size."""
+    # A connection of its own, so that the system hands it to either worker.
+    async with aiohttp.ClientSession() as session:
+        person = Person(session, host.url, token=who.person.token, model=CHEAP)
+        body = {
+            "model": CHEAP,
+            "messages": [{"role": "user", "content": f"Number {number:02}"}],
+            "stream": number % 2 == 1,
+            "max_tokens": 50,
+        }
+        return (await person.post(CHAT, body)).status
+
+
+def all_settled(audit: Audit, count: int) -> Callable[[], Awaitable[bool]]:
+    async def met() -> bool:
+        return not audit.unsettled() and len(audit.entries()) == count
+
+    return met
+
+
+def in_books(host: HostProcess, sql: str) -> list[tuple[Any, ...]]:
+    """What one of our tables holds."""
+    with closing(sqlite3.connect(host.usage_database, timeout=10)) as connection:
+        return connection.execute(sql).fetchall()

@@ -45,6 +45,10 @@ ENVIRONMENT = {
     "MAI_USAGE_LEASE_SECONDS": "2",
 }
 
+# A limited organization is refused where its hold is not committed in time. That is a test of its
+# own; everywhere else a busy machine shall not look like one.
+PATIENT = {"MAI_USAGE_COMMIT_WAIT_MS": "20000"}
+
 NOBODY_BY_DEFAULT = {"MAI_USAGE_DEFAULT_ORGANIZATION": "off"}
 
 

@@ -290,13 +290,18 @@ class LimitMachine(RuleBasedStateMachine):
         pick=PICK,
         model=st.sampled_from([MODEL, "acme/unknown"]),
         max_tokens=st.sampled_from([None, None, 100, 700]),
+        at_once=st.booleans(),
     )
-    def ask(self, users: list[int], pick: int, model: str, max_tokens: int | None) -> None:
-        """Some calls of one process, none of which is decided yet."""
+    def ask(
+        self, users: list[int], pick: int, model: str, max_tokens: int | None, at_once: bool
+    ) -> None:
+        """Some calls of one process, decided at once or some time later."""
         process = self.processes[pick % PROCESSES]
         request = Request(model=model, size=300, max_tokens=max_tokens, stream=True)
         for number in users:
             self._apply(process, self._user(number), request)
+        if at_once:
+            self.flush(pick)
 
     @precondition(lambda self: self.flying)
     @rule(pick=PICK)
@@ -305,10 +310,12 @@ class LimitMachine(RuleBasedStateMachine):
         self._queue(hold, Identify(hold, _generation(hold)))
 
     @precondition(lambda self: self.flying)
-    @rule(pick=PICK, cost=st.sampled_from(["exact", "half", "searched"]))
-    def end(self, pick: int, cost: str) -> None:
+    @rule(pick=PICK, cost=st.sampled_from(["exact", "half", "searched"]), at_once=st.booleans())
+    def end(self, pick: int, cost: str, at_once: bool) -> None:
         hold = self._landed(pick)
         self._queue(hold, Settle(hold, self._entry(hold, cost)))
+        if at_once:
+            self.flush([one.owner for one in self.processes].index(hold.owner))
 
     @precondition(lambda self: self.flying and self.model.ledger)
     @rule(pick=PICK, other=PICK)

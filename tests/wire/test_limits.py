@@ -2,16 +2,14 @@
 
 import asyncio
 import json
-import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
+import pytest_asyncio
 
 from mai_usage_ext import guard
 from mai_usage_ext.api.services import ApiServices
@@ -19,13 +17,18 @@ from mai_usage_ext.host.caller import Caller, current_caller
 from mai_usage_ext.metering.limits import LimitEventKind
 from mai_usage_ext.metering.money import PICO, usd_from_pusd
 from mai_usage_ext.ports import SYSTEM, LimitEventRecord
-from mai_usage_ext.simulator import Simulator
-from tests.wire.listener import Listener
+from tests.wire.overheard import Overheard
 from tests.wire.rig import MODEL, Rig
 from tests.wire.test_faults import locked
 
 DEFAULT_HOLD = Decimal("0.05") * Decimal("1.3")
 UNPRICED = "meta/nobody-knows-its-price"
+
+
+@pytest_asyncio.fixture
+async def simulator() -> AsyncIterator[Overheard]:
+    async with Overheard() as running:
+        yield running
 
 
 def services(rig: Rig) -> ApiServices:
@@ -188,14 +191,11 @@ class TestLongestAnswer:
     # gpt-4o-mini: 0.15 and 0.60 USD a million tokens, times 1.3; a maximum of 16,384 tokens.
     LIMIT = "0.002"
 
-    async def test_is_what_is_left(self, sqlite_rig: Rig) -> None:
+    async def test_is_what_is_left(self, sqlite_rig: Rig, simulator: Overheard) -> None:
         rig = sqlite_rig
         await organization(rig, monthly_limit=self.LIMIT)
-        async with Listener() as listener:
-            async with listener.in_front_of(rig):
-                status, _ = await post(rig, chat())
-            [sent] = listener.bodies
-        assert status == 200
+        assert (await post(rig, chat()))[0] == 200
+        [sent] = [heard.json for heard in simulator.sent()]
         [(estimate,)] = rig.query("SELECT estimate_pusd FROM usage_holds")
         assert estimate == Decimal(self.LIMIT) * PICO
         assert 2_400 < sent["max_tokens"] < 2_564
@@ -212,14 +212,14 @@ class TestLongestAnswer:
         assert (await post(sqlite_rig, chat(max_completion_tokens=16_384)))[0] == 402
         assert (await post(sqlite_rig, chat(max_tokens=2_000)))[0] == 200
 
-    async def test_has_another_name_for_responses(self, sqlite_rig: Rig) -> None:
+    async def test_has_another_name_for_responses(
+        self, sqlite_rig: Rig, simulator: Overheard
+    ) -> None:
         rig = sqlite_rig
         await organization(rig, monthly_limit=self.LIMIT)
-        async with Listener() as listener:
-            async with listener.in_front_of(rig):
-                body = {"model": MODEL, "input": "hello"}
-                assert (await post(rig, body, path="/responses"))[0] == 200
-            [sent] = listener.bodies
+        body = {"model": MODEL, "input": "hello"}
+        assert (await post(rig, body, path="/responses"))[0] == 200
+        [sent] = [heard.json for heard in simulator.sent("/responses")]
         assert 2_400 < sent["max_output_tokens"] < 2_564
         assert "max_tokens" not in sent
 
@@ -326,6 +326,6 @@ class TestDatabaseAway:
         await organization(rig, monthly_limit="0", on_meter_failure="allow")
         with locked(tmp_path / "usage.db"):
             assert (await answer(rig))[0] == 200
-        await rig.until_settled(2)
+        await rig.all_settled()
         assert rig.ledger_pusd() == rig.bill_pusd()
         assert (await answer(rig))[0] == 402
