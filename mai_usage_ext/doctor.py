@@ -36,11 +36,23 @@ def _findings(environ: Mapping[str, str]) -> Iterator[tuple[bool, str]]:
     yield not problems, _with_advice("settings", *problems)
     if not settings.enabled:
         yield True, "the flag ENABLE_MAI_USAGE_EXT is false: install() will do nothing"
+    yield _secrets(settings)
     yield host_version()[0].isdigit(), f"Open WebUI {host_version()}"
     for seam in _seams(environ):
         advice = () if seam.is_found else (seam.advice,)
         yield seam.is_found, _with_advice(f"{seam.name}: {seam.looked_for}", *advice)
     yield _database(environ)
+
+
+def _secrets(settings: Settings) -> tuple[bool, str]:
+    if settings.encryption_keys:
+        return True, f"secrets: a ring of {len(settings.encryption_keys)} encryption keys"
+    if settings.host_secret is not None:
+        return True, "secrets: sealed with a key derived from WEBUI_SECRET_KEY"
+    return True, _with_advice(
+        "secrets: no key to seal them with, so organizations cannot have keys of their own",
+        "set MAI_USAGE_ENCRYPTION_KEYS, or WEBUI_SECRET_KEY as the host has it",
+    )
 
 
 def _database(environ: Mapping[str, str]) -> tuple[bool, str]:

@@ -201,6 +201,7 @@ class Meter:
                     lambda: None if ledger.healthy else f"the writer fails: {ledger.last_error}",
                     lambda: None if jobs.is_alive else "the job thread is not running",
                     lambda: _listed(live.view().problems),
+                    lambda: report.trouble if (report := key_check.last_report()) else None,
                 ),
             ),
             organizations=bench.organizations,

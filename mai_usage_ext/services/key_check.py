@@ -34,6 +34,10 @@ _NEEDS_SOMEBODY = ("lost", "missing", "elsewhere", "unreadable")
 _MOST_UNKNOWN = 50
 
 
+# Findings that the check cannot mend by itself.
+_NEEDS_SOMEBODY = frozenset({"unreadable", "lost", "missing", "elsewhere", "failed"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyFinding:
     """Something about one organization's key. ``kind`` is ``repaired``, ``retired``, ``leftover``,
@@ -63,6 +67,15 @@ class KeyReport:
     checked: int = 0
     findings: Sequence[KeyFinding] = ()
     unknown: Sequence[UnknownKey] = ()
+
+
+    @property
+    def trouble(self) -> str | None:
+        """A sentence about what somebody has to do something about; ``None`` when all is well."""
+        if self.problem is not None:
+            return f"organizations' keys were not all checked: {self.problem}"
+        names = [f.organization_id for f in self.findings if f.kind in _NEEDS_SOMEBODY]
+        return f"keys need attention in the organizations {', '.join(names)}" if names else None
 
 
 class KeyCheck:

@@ -13,7 +13,7 @@ from peewee import Database
 from mai_usage_ext.errors import UpstreamError
 from mai_usage_ext.guard import tally
 from mai_usage_ext.ports import KeyState
-from mai_usage_ext.services.key_check import LEFT_BEHIND_MS, KeyReport
+from mai_usage_ext.services.key_check import LEFT_BEHIND_MS, KeyFinding, KeyReport
 from mai_usage_ext.services.key_making import RETIRE_AFTER_MS
 from mai_usage_ext.simulator import Simulator
 from mai_usage_ext.simulator.auth import ApiKey, new_secret
@@ -366,3 +366,15 @@ async def test_behind_utc_the_old_month_goes_on_in_the_new_window(rig: KeyRig) -
         rig.clock.at_ms = at_ms
         await rig.check.run_once()
         assert key.limit == Decimal(limit), datetime.fromtimestamp(at_ms / 1000, UTC)
+
+
+def test_what_somebody_has_to_do_something_about() -> None:
+    def report(*kinds: str, problem: str | None = None) -> KeyReport:
+        findings = [KeyFinding(organization_id=f"id-{kind}", kind=kind, detail="") for kind in kinds]
+        return KeyReport(at_ms=1, was_run=True, findings=findings, problem=problem)
+
+    assert report().trouble is None
+    assert report("repaired", "retired", "leftover", "found").trouble is None
+    trouble = report("repaired", "lost", "unreadable").trouble
+    assert trouble == "keys need attention in the organizations id-lost, id-unreadable"
+    assert "OpenRouter is away" in str(report(problem="OpenRouter is away").trouble)

@@ -282,6 +282,7 @@ class TestUsersLimit:
         await member(rig, "alice", monthly_limit=usd_from_pusd(spent + hold))
         rig.simulator.switch(web_search=1)
         assert (await post(rig, chat(max_tokens=2_000)))[0] == 200
+        print(rig.query("select * from client_month_totals"), rig.query("select * from user_client_mappings"), rig.entries())
         assert (await post(rig, chat(max_tokens=2_000)))[0] == 402
         assert [(event.user_id, event.kind, event.percent) for event in await events(rig)] == [
             *[("alice", LimitEventKind.THRESHOLD, percent) for percent in (80, 90, 100)],
