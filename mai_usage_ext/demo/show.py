@@ -44,7 +44,11 @@ class Show:
             upstream=upstream.base_url,
             key=upstream.key,
             port=port,
-            environment=host_environment((*models, embedding_model), proxies=dict(proxies)),
+            environment=host_environment(
+                (*models, embedding_model),
+                management_key=upstream.management_key,
+                proxies=dict(proxies),
+            ),
         )
         self.books = Books(self.host.usage_database)
         self._stage: Stage | None = None
@@ -59,7 +63,7 @@ class Show:
         await asyncio.to_thread(stage.set_up)
         for organization in dict.fromkeys(organization for organization, _ in stage.members):
             people = ", ".join(who.name for at, who in stage.members if at == organization)
-            self._line(f"organization {organization.name} ({organization.time_zone}): {people}")
+            self._line(f"{organization.described}: {people}")
         self._stage = stage
 
     async def play_and_judge(self) -> Verdict:
@@ -93,7 +97,8 @@ class Show:
         )
         return (
             f"\n  Open  {self.host.url}  and sign in as one of\n{logins}\n\n"
-            "  then look at Settings → Organization usage. "
+            "  then look at Settings → Organization usage; in Corner Shop nothing fits the monthly\n"
+            "  limit, so a chat there shows the refusal. "
             "Live traffic goes on until you press Ctrl-C.\n"
         )
 

@@ -3,26 +3,23 @@
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
 import aiohttp
 
-from mai_usage_ext.bootstrap import open_workbench
 from mai_usage_ext.demo.accounts import Account, Accounts
 from mai_usage_ext.demo.host_process import HostError, HostProcess
 from mai_usage_ext.demo.person import Person
 from mai_usage_ext.demo.play import Cast
-from mai_usage_ext.ports import SYSTEM, OrganizationRecord, Role
-from mai_usage_ext.settings import Settings
 
 __all__ = ["PEOPLE", "Stage", "host_environment", "prepare_folder"]
 
 # A folder with this file was made by the demo and may be cleared by it.
 _MARK = ".made-by-mai-usage-demo"
 
+_API = "/api/v1/client_organizations"
 _PASSWORD = "demo-demo"  # noqa: S105 - printed for everybody to use
 
 
@@ -33,7 +30,17 @@ class Client:
     name: str
     time_zone: str
     markup_rate: str
-    people: tuple[str, str]
+    monthly_limit: str
+    people: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """An organization as the host's admin API answered it."""
+
+    id: str
+    name: str
+    described: str
 
 
 ADMIN = "Ada"
@@ -42,13 +49,23 @@ CLIENTS = (
         name="Lakeside Bakery",
         time_zone="Europe/Warsaw",
         markup_rate="1.3",
+        monthly_limit="50",
         people=("Anna", "Boris"),
     ),
     Client(
         name="Harbour Studio",
         time_zone="America/Los_Angeles",
         markup_rate="1.85",
+        monthly_limit="50",
         people=("Chen", "Dora"),
+    ),
+    # Nothing fits into this limit, so whoever chats here sees how a refusal looks.
+    Client(
+        name="Corner Shop",
+        time_zone="Asia/Tokyo",
+        markup_rate="1.5",
+        monthly_limit="0.000001",
+        people=("Eri",),
     ),
 )
 PEOPLE = tuple(name for client in CLIENTS for name in client.people)
@@ -65,26 +82,38 @@ class Stage:
         self.host = host
         self._accounts = Accounts(host.url)
         self.admin: Account | None = None
-        self.members: list[tuple[OrganizationRecord, Account]] = []
+        self.members: list[tuple[Made, Account]] = []
 
     def set_up(self) -> None:
-        """Accounts on the host, organizations in our tables. Raises ``HostError``."""
+        """Accounts on the host, organizations by the admin's API. Raises ``HostError``."""
         admin = self._accounts.admin(name=ADMIN, email=email_of(ADMIN), password=_PASSWORD)
-        settings = Settings.from_env({"MAI_USAGE_DATABASE_URL": self.host.usage_database_url})
-        with closing(open_workbench(settings)) as workbench:
-            for client in CLIENTS:
-                terms = {"timezone": client.time_zone, "markup_rate": client.markup_rate}
-                organization = workbench.organizations.create(
-                    {"name": client.name, **terms}, actor=SYSTEM
+        for client in CLIENTS:
+            organization = self._organization(admin, client)
+            for number, name in enumerate(client.people):
+                account = self._accounts.user(
+                    admin, name=name, email=email_of(name), password=_PASSWORD
                 )
-                for number, name in enumerate(client.people):
-                    account = self._accounts.user(
-                        admin, name=name, email=email_of(name), password=_PASSWORD
-                    )
-                    role = Role.MANAGER if number == 0 else Role.MEMBER
-                    workbench.members.assign(account.id, organization.id, role=role, actor=SYSTEM)
-                    self.members.append((organization, account))
+                self._map(admin, account, organization, role="manager" if number == 0 else "member")
+                self.members.append((organization, account))
         self.admin = admin
+
+    def _organization(self, admin: Account, client: Client) -> Made:
+        form = {
+            "name": client.name,
+            "timezone": client.time_zone,
+            "markup_rate": client.markup_rate,
+            "monthly_limit": client.monthly_limit,
+        }
+        answer = self._accounts.call("POST", f"{_API}/clients", form, token=admin.token)
+        made = answer["client"]
+        key = made["key"]["label"] or "the host's"
+        limit = f"${made['monthly_limit']} a month"
+        described = f"{client.name} ({client.time_zone}, {limit}, key {key})"
+        return Made(id=made["id"], name=client.name, described=described)
+
+    def _map(self, admin: Account, account: Account, organization: Made, *, role: str) -> None:
+        form = {"user_id": account.id, "client_org_id": organization.id, "role": role}
+        self._accounts.call("POST", f"{_API}/user-mappings", form, token=admin.token)
 
     def cast(self, session: aiohttp.ClientSession, *, models: Sequence[str]) -> Cast:
         """The members as callers, with their session tokens; the models go round."""
@@ -103,8 +132,13 @@ class Stage:
         return lines
 
 
-def host_environment(models: Sequence[str], *, proxies: dict[str, str]) -> dict[str, str]:
-    """What the demo's host needs beyond a closed network: a short list of models, and proxies."""
+def host_environment(
+    models: Sequence[str], *, management_key: str | None, proxies: dict[str, str]
+) -> dict[str, str]:
+    """What the demo's host needs beyond a closed network: a short list of models, proxies, and a
+    key to make the organizations' keys with."""
+    if management_key is not None:
+        proxies = {**proxies, "OPENROUTER_PROVISIONING_KEY": management_key}
     connection = {"0": {"enable": True, "model_ids": list(dict.fromkeys(models))}}
     return {
         "OPENAI_API_CONFIGS": json.dumps(connection),

@@ -27,6 +27,8 @@ class Upstream(Protocol):
 
     base_url: str
     key: str
+    # The account's management key, where the demo may make keys with it.
+    management_key: str | None
     simulated: bool
 
     async def charged(self, generation_ids: Iterable[str]) -> Mapping[str, int]:
@@ -53,6 +55,7 @@ class Simulated:
         simulator = self._thread.start()
         self.base_url = simulator.url
         self.key = simulator.inference_key
+        self.management_key: str | None = simulator.management_key
         self._bill_url = simulator.origin + "/__control/bill"
 
     async def charged(self, generation_ids: Iterable[str]) -> Mapping[str, int]:
@@ -74,6 +77,8 @@ class RealOpenRouter:
     """The real service. Its bill is what ``GET /generation`` says of each call."""
 
     simulated = False
+    # Keys that are made on somebody's real account would outlive the demo.
+    management_key: str | None = None
 
     def __init__(self, *, base_url: str, key: str) -> None:
         self.base_url = base_url

@@ -15,6 +15,7 @@ import pytest
 
 from mai_usage_ext.demo.host_process import HostProcess
 from mai_usage_ext.demo.person import CHAT, OPENAI_CHAT, Answer, Person
+from mai_usage_ext.simulator import Simulator
 from tests.host.audit import Audit, until
 from tests.host.conftest import OldestHost
 from tests.host.reseller import Newcomer, Reseller
@@ -124,7 +125,7 @@ CALLS, ROOM = 60, 25
 
 
 async def test_two_workers_never_overshoot(
-    theatre: Theatre, pair: HostProcess, session: aiohttp.ClientSession
+    theatre: Theatre, simulator: Simulator, pair: HostProcess, session: aiohttp.ClientSession
 ) -> None:
     reseller = Reseller(pair, theatre.person(session, pair, ADMIN))
     # At cost, so that a call may be billed exactly what was held for it.
@@ -138,12 +139,11 @@ async def test_two_workers_never_overshoot(
     )
     limit = Decimal(spent_pusd + ROOM * hold_pusd).scaleb(-12)
     await reseller.change(client, monthly_limit=f"{limit:f}")
-    theatre.simulator.switch(cost_override=Decimal(hold_pusd).scaleb(-12), first_delay=0.5)
+    simulator.switch(cost_override=Decimal(hold_pusd).scaleb(-12), first_delay=0.5)
     audit = Audit(theatre.simulator, pair)
 
     statuses = await asyncio.gather(*(ask(pair, karl, number) for number in range(CALLS)))
 
-    theatre.simulator.service.panel.reset()
     assert sorted(statuses) == [200] * ROOM + [402] * (CALLS - ROOM)
     await until(all_settled(audit, ROOM), lambda: f"{ROOM} settled calls")
     assert len(await audit.bill()) == ROOM

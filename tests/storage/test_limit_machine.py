@@ -178,7 +178,7 @@ class LimitMachine(RuleBasedStateMachine):
                 {
                     "name": f"Acme {next(_numbers)}",
                     "timezone": zone,
-                    "monthly_limit": None if limit is None else usd_from_pusd(limit),
+                    "monthly_limit": _usd(limit),
                 },
                 actor=SYSTEM,
             )
@@ -190,57 +190,56 @@ class LimitMachine(RuleBasedStateMachine):
             self.members.assign(user, organization, actor=SYSTEM)
             self.model.members[user] = (organization, None)
 
-    @rule(pick=PICK, limit=st.sampled_from(LIMITS))
-    def change_limit(self, pick: int, limit: int | None) -> None:
-        self._change(pick, monthly_limit=None if limit is None else usd_from_pusd(limit))
-        self.model.accounts[self._organization(pick)].limit = limit
+    @rule(
+        pick=PICK,
+        what=st.sampled_from(["limit", "limit", "kind", "price", "planned price", "zone"]),
+        limit=st.sampled_from(LIMITS),
+        is_hard=st.sampled_from([True, True, False]),
+        rate=st.sampled_from(RATES),
+        hours=st.integers(1, 48),
+        zone=st.sampled_from(ZONES),
+    )
+    def change_organization(
+        self,
+        pick: int,
+        what: str,
+        limit: int | None,
+        is_hard: bool,
+        rate: int,
+        hours: int,
+        zone: str,
+    ) -> None:
+        account, now_ms = self.model.accounts[self._organization(pick)], self.clock.at_ms
+        match what:
+            case "limit":
+                self._change(pick, monthly_limit=_usd(limit))
+                account.limit = limit
+            case "kind":
+                self._change(pick, on_limit="block" if is_hard else "alert")
+                account.is_hard = is_hard
+            case "price":
+                self._change(pick, markup_rate=f"{rate / RATE_ONE:.6f}")
+                account.set_rate(rate, now_ms)
+            case "zone":
+                self._change(pick, timezone=zone)
+                account.set_zone(zone, now_ms)
+            case _:
+                self._plan_price(pick, rate, now_ms + hours * HOUR_MS)
 
-    @rule(pick=PICK, is_hard=st.booleans())
-    def change_what_the_limit_does(self, pick: int, is_hard: bool) -> None:
-        self._change(pick, on_limit="block" if is_hard else "alert")
-        self.model.accounts[self._organization(pick)].is_hard = is_hard
-
-    @rule(pick=PICK, rate=st.sampled_from(RATES))
-    def change_price(self, pick: int, rate: int) -> None:
-        self._change(pick, markup_rate=f"{rate / RATE_ONE:.6f}")
-        self.model.accounts[self._organization(pick)].set_rate(rate, self.clock.at_ms)
-
-    @rule(pick=PICK, rate=st.sampled_from(RATES), hours=st.integers(1, 48))
-    def plan_price(self, pick: int, rate: int, hours: int) -> None:
-        organization, from_ms = self._organization(pick), self.clock.at_ms + hours * HOUR_MS
-        prices = self.model.accounts[organization].prices
-        if from_ms in prices:
-            return
-        self.prices.add(
-            organization_id=organization,
-            model_pattern=None,
-            effective_from_ms=from_ms,
-            rate_micro=rate,
-            fee_pusd=0,
-            now_ms=self.clock.at_ms,
-        )
-        prices[from_ms] = rate
-
-    @rule(pick=PICK, zone=st.sampled_from(ZONES))
-    def change_zone(self, pick: int, zone: str) -> None:
-        self._change(pick, timezone=zone)
-        self.model.accounts[self._organization(pick)].set_zone(zone, self.clock.at_ms)
-
-    @rule(pick=PICK, limit=st.sampled_from(LIMITS))
-    def change_users_limit(self, pick: int, limit: int | None) -> None:
+    @rule(
+        pick=PICK, limit=st.sampled_from(LIMITS), moves=st.sampled_from([True, False, False])
+    )
+    def change_member(self, pick: int, limit: int | None, moves: bool) -> None:
+        """A limit of their own, up, down or none; or another organization."""
         user = self._user(pick)
-        usd = None if limit is None else usd_from_pusd(limit)
-        self.members.change(user, {"monthly_limit": usd}, actor=SYSTEM)
-        self.model.members[user] = (self.model.members[user][0], limit)
-
-    @rule(pick=PICK, limit=st.sampled_from(LIMITS))
-    def move_user(self, pick: int, limit: int | None) -> None:
-        user = self._user(pick)
-        other = next(one for one in self.model.accounts if one != self.model.members[user][0])
-        usd = None if limit is None else usd_from_pusd(limit)
-        self.members.assign(user, other, monthly_limit=usd, actor=SYSTEM)
-        self.model.members[user] = (other, limit)
-        self.clock.at_ms += 1
+        organization, _ = self.model.members[user]
+        if moves:
+            organization = next(one for one in self.model.accounts if one != organization)
+            self.members.assign(user, organization, monthly_limit=_usd(limit), actor=SYSTEM)
+            self.clock.at_ms += 1
+        else:
+            self.members.change(user, {"monthly_limit": _usd(limit)}, actor=SYSTEM)
+        self.model.members[user] = (organization, limit)
 
     # What the clock and the machines do.
 
@@ -433,6 +432,20 @@ class LimitMachine(RuleBasedStateMachine):
     def _change(self, pick: int, **changes: object) -> None:
         self.organizations.change(self._organization(pick), changes, actor=SYSTEM)
 
+    def _plan_price(self, pick: int, rate: int, from_ms: int) -> None:
+        prices = self.model.accounts[self._organization(pick)].prices
+        if from_ms in prices:
+            return
+        self.prices.add(
+            organization_id=self._organization(pick),
+            model_pattern=None,
+            effective_from_ms=from_ms,
+            rate_micro=rate,
+            fee_pusd=0,
+            now_ms=self.clock.at_ms,
+        )
+        prices[from_ms] = rate
+
     def _flying(self, pick: int) -> Hold:
         return list(self.flying.values())[pick % len(self.flying)]
 
@@ -541,6 +554,10 @@ class LimitMachine(RuleBasedStateMachine):
         rows = query.tuples().bind(self.db)
         found = {tuple(row[:3]): (int(row[3]), int(row[4])) for row in rows}
         assert found == self.model.by_cell()
+
+
+def _usd(limit: int | None) -> str | None:
+    return None if limit is None else usd_from_pusd(limit)
 
 
 def _generation(hold: Hold) -> str:

@@ -90,5 +90,12 @@ class Rig:
             assert time.monotonic() < deadline, f"holds are {self.holds()}"
             await asyncio.sleep(0.05)
 
+    async def eventually(self, question: str, *, seconds: float = 15) -> None:
+        """Wait until a query of one truth value says so."""
+        deadline = time.monotonic() + seconds
+        while not (await asyncio.to_thread(self.query, question))[0][0]:
+            assert time.monotonic() < deadline, f"it never became true: {question}"
+            await asyncio.sleep(0.02)
+
     async def all_settled(self) -> None:
         await self.until(lambda holds: not set(holds) - {"settled", "void"})
