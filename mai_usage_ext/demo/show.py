@@ -97,8 +97,8 @@ class Show:
         )
         return (
             f"\n  Open  {self.host.url}  and sign in as one of\n{logins}\n\n"
-            "  then look at Settings → Organization usage; in Corner Shop nothing fits the monthly\n"
-            "  limit, so a chat there shows the refusal. "
+            "  then look at Settings → Organization usage; in Corner Shop nothing fits the\n"
+            "  monthly limit, so a chat there shows the refusal. "
             "Live traffic goes on until you press Ctrl-C.\n"
         )
 

@@ -29,13 +29,10 @@ _UNREADABLE = (
     "enter it again, or provision a new one"
 )
 _KINDS = {LOST: "lost", ELSEWHERE: "elsewhere", NOT_THERE: "missing"}
+# Findings that the check cannot mend by itself.
 _NEEDS_SOMEBODY = ("lost", "missing", "elsewhere", "unreadable")
 # More keys than this of somebody else's are not asked for one by one.
 _MOST_UNKNOWN = 50
-
-
-# Findings that the check cannot mend by itself.
-_NEEDS_SOMEBODY = frozenset({"unreadable", "lost", "missing", "elsewhere", "failed"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +65,12 @@ class KeyReport:
     findings: Sequence[KeyFinding] = ()
     unknown: Sequence[UnknownKey] = ()
 
-
     @property
     def trouble(self) -> str | None:
         """A sentence about what somebody has to do something about; ``None`` when all is well."""
         if self.problem is not None:
             return f"organizations' keys were not all checked: {self.problem}"
-        names = [f.organization_id for f in self.findings if f.kind in _NEEDS_SOMEBODY]
+        names = [f.organization_id for f in self.findings if f.kind in (*_NEEDS_SOMEBODY, "failed")]
         return f"keys need attention in the organizations {', '.join(names)}" if names else None
 
 
