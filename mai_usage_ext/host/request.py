@@ -85,20 +85,20 @@ def bearer_of(headers: Any) -> str | None:
 
 def with_bearer(kwargs: dict[str, Any], bearer: str) -> dict[str, Any]:
     """The request with this key and no other; the host's own objects stay as they are."""
-    kept = _headers_without(kwargs, "authorization").get("headers") or []
+    kept = _headers_without(kwargs, "authorization", "x-api-key").get("headers") or []
     changed = {**kwargs, "headers": [*kept, ("Authorization", f"Bearer {bearer}")]}
     # aiohttp refuses a request that authorizes twice.
     changed.pop("auth", None)
     return changed
 
 
-def _headers_without(kwargs: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The headers as pairs with that one left out, where there are any."""
+def _headers_without(kwargs: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """The headers as pairs with these left out, where there are any."""
     headers: Any = kwargs.get("headers")
     if not headers:
         return {}
     pairs = headers.items() if hasattr(headers, "items") else headers
-    return {"headers": [(key, value) for key, value in pairs if str(key).lower() != name]}
+    return {"headers": [(key, value) for key, value in pairs if str(key).lower() not in names]}
 
 
 def _with_members(text: str, known: Mapping[str, Any], fields: Mapping[str, Any]) -> str:

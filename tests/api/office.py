@@ -18,15 +18,10 @@ from mai_usage_ext.api.administration import admin_router
 from mai_usage_ext.api.services import ApiServices
 from mai_usage_ext.api.usage import ALIAS, PREFIX, nothing_else_router, usage_router
 from mai_usage_ext.bootstrap import Workbench, open_workbench
-from mai_usage_ext.openrouter.management import ManagementClient
+from mai_usage_ext.bootstrap.keys import wire_keys
 from mai_usage_ext.ports import HostUser, SystemClock
 from mai_usage_ext.services.directory import Directory
 from mai_usage_ext.services.health import HealthCheck
-from mai_usage_ext.services.key_check import KeyCheck
-from mai_usage_ext.services.key_making import KeyMaker
-from mai_usage_ext.services.key_terms import KeyPolicy
-from mai_usage_ext.services.key_upkeep import KeyUpkeep
-from mai_usage_ext.services.keys import Keys
 from mai_usage_ext.services.reports import Reports
 from mai_usage_ext.settings import Settings
 from mai_usage_ext.simulator import Simulator
@@ -175,7 +170,7 @@ class Office:
         assert {name for name in after if after[name] != before[name]} == set()
 
 
-def wired(bench: Workbench, simulator: Simulator) -> ApiServices:
+def wired(bench: Workbench, settings: Settings) -> ApiServices:
     """The services as a meter has them, without its jobs, which would write when they like."""
     clock = SystemClock()
     directory = Directory(
@@ -184,19 +179,7 @@ def wired(bench: Workbench, simulator: Simulator) -> ApiServices:
         default_id=bench.default_id,
         clock=clock,
     )
-    management = ManagementClient(simulator.url, total_s=5)
-    policy = KeyPolicy(bench.key_rows, clock=clock)
-    common: dict[str, Any] = {
-        "audit": bench.audit,
-        "unit_of_work": bench.unit_of_work,
-        "clock": clock,
-    }
-    upkeep = KeyUpkeep(bench.key_rows, management, policy=policy, **common)
-    asking: dict[str, Any] = {
-        "upkeep": upkeep,
-        "management_key": lambda: bench.live_settings.current.provisioning_key,
-    }
-    maker = KeyMaker(bench.key_rows, management, policy=policy, **asking, **common)
+    keys, key_check = wire_keys(bench, settings, changed=directory.forget)
     return ApiServices(
         directory=directory,
         reports=Reports(bench.usage, bench.holds, clock=clock),
@@ -204,15 +187,8 @@ def wired(bench: Workbench, simulator: Simulator) -> ApiServices:
         organizations=bench.organizations,
         members=bench.members,
         pricing=bench.pricing,
-        keys=Keys(
-            bench.key_rows,
-            management,
-            organizations=bench.organization_rows,
-            maker=maker,
-            **asking,
-            **common,
-        ),
-        key_check=KeyCheck(bench.key_rows, management, clock=clock, **asking),
+        keys=keys,
+        key_check=key_check,
         audit=bench.audit,
         live_settings=bench.live_settings,
         limit_events=bench.limit_events,
@@ -253,7 +229,7 @@ def open_office(url: str, environ: Mapping[str, str] | None = None) -> Iterator[
         )
         bench = open_workbench(settings, users=HostPeople())
         try:
-            services = wired(bench, simulator)
+            services = wired(bench, settings)
             app = make_app(lambda: services)
             with TestClient(app, raise_server_exceptions=False) as client:
                 yield Office(

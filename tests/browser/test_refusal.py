@@ -13,18 +13,17 @@ import pytest
 from playwright.async_api import Page, expect
 
 from mai_usage_ext.demo.person import Person
-from mai_usage_ext.ports import SYSTEM, OrganizationRecord
 from tests.browser.conftest import Window
 from tests.browser.test_tab import sign_in
 from tests.host.audit import Audit, until
 from tests.host.logs import our_errors
-from tests.host.theatre import Theatre
+from tests.host.reseller import Reseller
+from tests.host.theatre import ADMIN, CHEAP, Theatre
 
 pytestmark = [pytest.mark.host, pytest.mark.browser]
 
 # One search costs 0.01 USD: a call with so many is billed at 5.20 USD and something.
 SEARCHES = 400
-OURS = "/api/v1/client_organizations"
 BACKGROUND = "background tasks refused by a limit"
 CALLS = "calls refused by a limit"
 
@@ -48,31 +47,25 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-def admin(theatre: Theatre, session: aiohttp.ClientSession) -> Person:
-    return theatre.person(session, theatre.metered, "Ada")
+async def reseller(theatre: Theatre, session: aiohttp.ClientSession) -> AsyncIterator[Reseller]:
+    ada = Reseller(theatre.metered, theatre.person(session, theatre.metered, ADMIN))
+    async with ada.patience():
+        yield ada
 
 
 @pytest.fixture
-async def press(
-    theatre: Theatre, session: aiohttp.ClientSession
-) -> AsyncIterator[OrganizationRecord]:
+async def press(theatre: Theatre, reseller: Reseller) -> AsyncIterator[dict[str, Any]]:
     """Greta's organization, which has spent its 5 USD of this month."""
-    host = theatre.metered
-    with theatre.workbench(host) as workbench:
-        made = workbench.organizations.create(
-            {
-                "name": "Harbour Press",
-                "timezone": "Europe/Warsaw",
-                "markup_rate": "1.3",
-                "monthly_limit": "5",
-            },
-            actor=SYSTEM,
-        )
-        workbench.members.assign(theatre.people["Greta"].account.id, made.id, actor=SYSTEM)
-    audit = Audit(theatre.simulator, host)
+    made = await reseller.client(
+        "Harbour Press", timezone="Europe/Warsaw", markup_rate="1.3", monthly_limit="5"
+    )
+    greta = theatre.people["Greta"].account
+    body = {"user_id": greta.id, "client_org_id": made["id"]}
+    await reseller.ask("POST", "/user-mappings", body, expect=201)
+    audit = Audit(theatre.simulator, reseller.host)
     await one_dear_call(theatre)
-    answer = await theatre.person(session, host, "Greta").chat("Find everything about ink")
-    assert answer.status == 200
+    person = Person(reseller.session, reseller.host.url, token=greta.token, model=CHEAP)
+    assert (await person.chat("Find everything about ink")).status == 200
     await audit.settled(1)
     yield made
     theatre.simulator.service.panel.reset()
@@ -89,16 +82,10 @@ async def send(page: Page, text: str) -> None:
     await page.keyboard.press("Enter")
 
 
-async def counts(admin: Person) -> dict[str, int]:
-    found: dict[str, int] = (await admin.get(OURS + "/health")).json()["counts"]
-    return {name: found.get(name, 0) for name in (BACKGROUND, CALLS)}
-
-
-async def set_limit(admin: Person, client: OrganizationRecord, usd: str) -> None:
-    body = {"monthly_limit": usd}
-    answer = await admin.request("PATCH", f"{OURS}/clients/{client.id}", body)
-    assert answer.status == 200, answer.text
-    assert answer.json()["client"]["monthly_limit"] == usd
+async def refusals(reseller: Reseller) -> tuple[int, int]:
+    """How many tasks were refused so far, and how many other calls."""
+    counts = await reseller.counts()
+    return counts.get(BACKGROUND, 0), counts.get(CALLS, 0)
 
 
 async def titles(page: Page) -> list[str]:
@@ -110,8 +97,8 @@ async def titles(page: Page) -> list[str]:
 
 async def test_a_full_organization_is_told_so_and_goes_on_once_its_limit_is_raised(
     theatre: Theatre,
-    press: OrganizationRecord,
-    admin: Person,
+    press: dict[str, Any],
+    reseller: Reseller,
     window: Window,
     pictures: Path,
 ) -> None:
@@ -119,7 +106,7 @@ async def test_a_full_organization_is_told_so_and_goes_on_once_its_limit_is_rais
     audit, logged, before = (
         Audit(theatre.simulator, host),
         len(host.log_text()),
-        await counts(admin),
+        await refusals(reseller),
     )
     await page.add_init_script(NOTE_TOASTS)
     await sign_in(page, host, name="Greta")
@@ -135,14 +122,14 @@ async def test_a_full_organization_is_told_so_and_goes_on_once_its_limit_is_rais
 
     # Its title was refused too, and nobody has to hear of that.
     async def both_refused() -> bool:
-        now = await counts(admin)
-        return now[BACKGROUND] > before[BACKGROUND] and now[CALLS] > before[CALLS]
+        tasks, calls = await refusals(reseller)
+        return tasks > before[0] and calls > before[1]
 
     await until(both_refused, lambda: "a chat and a task refused")
     assert await audit.bill() == {}
     assert audit.holds() == []
 
-    await set_limit(admin, press, "10")
+    await reseller.change(press, monthly_limit="10")
     await send(page, "And the first one?")
     follow_up = page.get_by_role("button", name=re.compile("^Follow up:")).first
     await expect(follow_up).to_be_visible()
@@ -151,19 +138,19 @@ async def test_a_full_organization_is_told_so_and_goes_on_once_its_limit_is_rais
     bill: Any = await audit.bill()
     entries = await audit.settled(len(bill))
     assert "chat" in {entry.purpose for entry in entries}
-    assert {entry.organization_id for entry in entries} == {press.id}
+    assert {entry.organization_id for entry in entries} == {press["id"]}
 
     # The last call that fits: it is answered, and only its follow-ups are refused.
-    between = await counts(admin)
+    between = await refusals(reseller)
     await one_dear_call(theatre)
     await send(page, "What holds the pages together?")
 
     async def tasks_refused() -> bool:
-        return (await counts(admin))[BACKGROUND] > between[BACKGROUND]
+        return (await refusals(reseller))[0] > between[0]
 
     await until(tasks_refused, lambda: "refused follow-ups")
     await audit.settled(len(bill) + 1)
-    assert (await counts(admin))[CALLS] == between[CALLS]
+    assert (await refusals(reseller))[1] == between[1]
     assert await titles(page) != []
     await page.screenshot(path=pictures / "refusal-of-tasks.png")
     await expect(refusal).to_have_count(1)

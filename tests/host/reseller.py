@@ -31,6 +31,7 @@ class Reseller:
 
     def __init__(self, host: HostProcess, admin: Person) -> None:
         self.host = host
+        self.session = admin.session
         self._admin = admin
 
     async def ask(
@@ -67,7 +68,7 @@ class Reseller:
         answer = await self._admin.post("/api/v1/auths/add", form)
         assert answer.status == 200, answer.text
         made = answer.json()
-        person = Person(self._admin.session, self.host.url, token=made["token"], model=CHEAP)
+        person = Person(self.session, self.host.url, token=made["token"], model=CHEAP)
         newcomer = Newcomer(str(made["id"]), email, person)
         if client is not None:
             await self.assign(newcomer, client)

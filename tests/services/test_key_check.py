@@ -370,7 +370,9 @@ async def test_behind_utc_the_old_month_goes_on_in_the_new_window(rig: KeyRig) -
 
 def test_what_somebody_has_to_do_something_about() -> None:
     def report(*kinds: str, problem: str | None = None) -> KeyReport:
-        findings = [KeyFinding(organization_id=f"id-{kind}", kind=kind, detail="") for kind in kinds]
+        findings = [
+            KeyFinding(organization_id=f"id-{kind}", kind=kind, detail="") for kind in kinds
+        ]
         return KeyReport(at_ms=1, was_run=True, findings=findings, problem=problem)
 
     assert report().trouble is None

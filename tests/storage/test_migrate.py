@@ -19,7 +19,8 @@ ALL = [one.number for one in scripts_of(PACKAGE)]
 FIRST_ROWS = (
     (
         "INSERT INTO client_organizations (id, name, slug, status, timezone, billing_currency,"
-        " monthly_limit_pusd, on_limit, billing_email, contacts, notes, created_at_ms, updated_at_ms)"
+        " monthly_limit_pusd, on_limit, billing_email, contacts, notes, created_at_ms,"
+        " updated_at_ms)"
         " VALUES ('acme', 'Acme', 'acme', 'active', 'UTC', 'USD', 5, 'block', '', '', '', 1, 1)"
     ),
     (

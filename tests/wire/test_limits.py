@@ -54,9 +54,7 @@ def services(rig: Rig) -> ApiServices:
 
 async def organization(rig: Rig, **changes: object) -> None:
     """Change the default organization, where everybody is who is nowhere else."""
-    await asyncio.to_thread(
-        services(rig).organizations.change, "default", changes, actor=SYSTEM
-    )
+    await asyncio.to_thread(services(rig).organizations.change, "default", changes, actor=SYSTEM)
     services(rig).directory.forget()
 
 
