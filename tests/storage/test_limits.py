@@ -164,6 +164,20 @@ def test_a_users_own_limit(db: Database, make_writer: MakeWriter, organization: 
     assert users_month(db, organization, "bob") is None
 
 
+def test_a_users_own_marks(db: Database, make_writer: MakeWriter, organization: str) -> None:
+    limit_user(db, organization, "ada", 100)
+    writer = make_writer(thresholds=lambda: (80, 100))
+    hold = make_hold(organization, estimate_pusd=1)
+    writer.place(hold, has_user_limit=True).result(10)
+    writer.settle(hold, make_entry(hold, billed_pusd=85)).result(10)
+    assert writer.place(make_hold(organization, estimate_pusd=16)).result(10).is_users
+    events, _ = LimitEventRows(db).page(organization_id=organization, offset=0, limit=9)
+    assert [(event.kind, event.percent, event.user_id) for event in reversed(events)] == [
+        (LimitEventKind.THRESHOLD, 80, "ada"),
+        (LimitEventKind.REACHED, 100, "ada"),
+    ]
+
+
 def test_a_limit_set_in_the_middle_of_a_month_counts_what_was_before(
     db: Database, make_writer: MakeWriter, organization: str
 ) -> None:
