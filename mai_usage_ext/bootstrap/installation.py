@@ -77,8 +77,7 @@ class Installation:
         return [
             usage_router(self._services, **make),
             admin_router(self._services, **make),
-            # The page's own files are cached for ever, and many people share one address.
-            assets_router(prefix),
+            assets_router(prefix, limiter=self._limiter),
             nothing_else_router(prefix, limiter=self._limiter),
         ]
 

@@ -18,7 +18,7 @@ from mai_usage_ext.ports import (
 __all__ = ["Directory", "Placement"]
 
 # A change of membership or price may take this long to reach a running process.
-TTL_S = 5.0
+TTL_S = 3.0
 MAX_CACHED = 50_000
 
 

@@ -1,9 +1,11 @@
 """A real Open WebUI with and without the extension, interleaved in one run.
 
 Two hosts of the same version serve the same simulator, one with the meter and one whose flag is
-off. Every round asks both the same, in turns, so that whatever else the machine does hits both.
-Printed are the time to the first streamed byte at concurrency 1 and at half load, CPU for each
-completion, and the throughput at concurrency 20.
+off. The metered one has two callers: one whose organization has no limit, and one whose
+organization has a monthly limit and a key of its own, so that each of its calls is judged and
+rewritten. Every round asks all three the same, in turns, so that whatever else the machine does
+hits all of them. Printed are the time to the first streamed byte at concurrency 1 and at half load,
+CPU for each completion, and the throughput at concurrency 20.
 """
 
 import asyncio
@@ -18,20 +20,21 @@ from pathlib import Path
 import aiohttp
 import psutil
 
-from mai_usage_ext.demo.accounts import Accounts
+from mai_usage_ext.demo.accounts import Account, Accounts
 from mai_usage_ext.demo.host_process import HostProcess
 from mai_usage_ext.simulator import SimulatorThread
 
 __all__ = ["main"]
 
 MODEL = "openai/gpt-4o-mini"
+OURS = "/api/v1/client_organizations"
 ROUNDS, PER_ROUND, WARM_UP = 12, 25, 30
 LOAD_ROUNDS, LOAD_CALLS = 6, 120
 
 
 @dataclass(kw_only=True)
 class Side:
-    """One host: its address, its admin's token, and what was measured of it."""
+    """One caller: the host, the token, and what was measured."""
 
     name: str
     host: HostProcess
@@ -108,33 +111,56 @@ def percentile(values: list[float], part: int) -> float:
     return statistics.quantiles(values, n=100)[part - 1]
 
 
-def compare(title: str, off: list[float], on: list[float]) -> None:
+def compare(title: str, before: Side, after: Side, values: Callable[[Side], list[float]]) -> None:
     for part in (50, 99):
-        without, with_it = percentile(off, part), percentile(on, part)
+        first, second = percentile(values(before), part), percentile(values(after), part)
         print(
-            f"{title} p{part}   off {without:7.2f} ms   on {with_it:7.2f} ms   "
-            f"added {with_it - without:+6.2f} ms   ratio {with_it / without:.2f}"
+            f"{title} p{part}   {before.name} {first:7.2f} ms   {after.name} {second:7.2f} ms   "
+            f"added {second - first:+6.2f} ms   ratio {second / first:.2f}"
         )
 
 
-def report(off: Side, on: Side) -> None:
-    compare("first byte, one at a time", off.alone, on.alone)
-    compare("first byte, two at a time", off.loaded, on.loaded)
-    cpu_off, cpu_on = statistics.median(off.cpu), statistics.median(on.cpu)
+def report(before: Side, after: Side) -> None:
+    """What the second costs more than the first."""
+    compare("first byte, one at a time", before, after, lambda side: side.alone)
+    compare("first byte, two at a time", before, after, lambda side: side.loaded)
+    first, second = statistics.median(before.cpu), statistics.median(after.cpu)
     print(
-        f"CPU per completion              off {cpu_off:7.2f} ms   on {cpu_on:7.2f} ms   "
-        f"added {cpu_on - cpu_off:+6.2f} ms   ratio {cpu_on / cpu_off:.2f}"
+        f"CPU per completion              {before.name} {first:7.2f} ms   "
+        f"{after.name} {second:7.2f} ms   "
+        f"added {second - first:+6.2f} ms   ratio {second / first:.2f}"
     )
-    ratios = [with_it / without for without, with_it in zip(off.rates, on.rates, strict=True)]
+    ratios = [two / one for one, two in zip(before.rates, after.rates, strict=True)]
     print(
-        f"completions a second, 20 at a time   off {statistics.median(off.rates):6.1f}   "
-        f"on {statistics.median(on.rates):6.1f}   ratio {statistics.median(ratios):.2f}"
+        f"completions a second, 20 at a time   "
+        f"{before.name} {statistics.median(before.rates):6.1f}   "
+        f"{after.name} {statistics.median(after.rates):6.1f}   "
+        f"ratio {statistics.median(ratios):.2f}"
     )
+
+
+def report_memory(off: Side, on: Side) -> None:
     memory = [psutil.Process(side.host.pid).memory_info().rss / 2**20 for side in (off, on)]
     print(
         f"memory of the worker   off {memory[0]:6.0f} MiB   on {memory[1]:6.0f} MiB   "
         f"added {memory[1] - memory[0]:+.0f} MiB"
     )
+
+
+def caller(accounts: Accounts, admin: Account, name: str) -> Account:
+    """An ordinary user on every side: the host has less to do for its admins."""
+    email = f"{name}@example.org"
+    return accounts.user(admin, name=name, email=email, password="benchmark")
+
+
+def limit(accounts: Accounts, admin: Account, user: Account) -> None:
+    """Put the user into an organization with a key of its own and a limit that is never reached."""
+    terms = {"name": "Limited", "monthly_limit": "1000000"}
+    client = accounts.call("POST", f"{OURS}/clients", terms, token=admin.token)["client"]
+    if client["key"]["state"] != "active":
+        raise RuntimeError(f"the organization has no key: {client['key']}")
+    mapping = {"user_id": user.id, "client_org_id": client["id"]}
+    accounts.call("POST", f"{OURS}/user-mappings", mapping, token=admin.token)
 
 
 def main() -> None:
@@ -147,16 +173,26 @@ def main() -> None:
                 folder / name,
                 upstream=simulator.url,
                 key=simulator.inference_key,
-                environment={"ENABLE_MAI_USAGE_EXT": str(name == "on").lower()},
+                environment={
+                    "ENABLE_MAI_USAGE_EXT": str(name == "on").lower(),
+                    "OPENROUTER_PROVISIONING_KEY": simulator.management_key,
+                },
             )
             stack.enter_context(host)
-            admin = Accounts(host.url).admin(
-                name="Admin", email="admin@example.org", password="benchmark"
-            )
-            sides.append(Side(name=name, host=host, token=admin.token))
-        print(f"Open WebUI {sides[0].host.version()}, two hosts on {psutil.cpu_count()} cores")
-        asyncio.run(measure_all(sides))
-        report(*sides)
+            accounts = Accounts(host.url)
+            admin = accounts.admin(name="Admin", email="admin@example.org", password="benchmark")
+            token = caller(accounts, admin, name).token
+            sides.append(Side(name=name, host=host, token=token))
+        off, on = sides
+        user = caller(accounts, admin, "limited")
+        limit(accounts, admin, user)
+        limited = Side(name="limited", host=on.host, token=user.token)
+        print(f"Open WebUI {off.host.version()}, two hosts on {psutil.cpu_count()} cores")
+        asyncio.run(measure_all([off, on, limited]))
+        for before, after in ((off, on), (off, limited), (on, limited)):
+            print(f"-- {before.name} → {after.name}")
+            report(before, after)
+        report_memory(off, on)
 
 
 if __name__ == "__main__":
