@@ -283,7 +283,8 @@ SETTINGS = (
         field="hold_wait_ms",
         default="250",
         expected="a whole number from 1 to 60000",
-        meaning="How long a chat waits for a commit before it goes on without.",
+        meaning="How long a chat waits for a commit before it goes on without; eight times as long "
+        "where it may not.",
         parse=_whole(1, 60_000),
     ),
     Setting(

@@ -6,6 +6,7 @@ wrong with them; then all that came out is searched.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import secrets
@@ -171,6 +172,9 @@ async def test_no_secret_comes_out(
     found = run.search(caplog, tmp_path)
 
     assert len(run.secrets) > 8
+    assert {"memory Effective", "memory Organization", "memory KeyRing", "memory Settings"} <= {
+        place for place, _ in found.texts
+    }
     assert {place.partition(" ")[0] for place, _ in found.texts} >= {
         "answer", "log", "table", "memory", "error",
     }  # fmt: skip
@@ -305,6 +309,10 @@ async def calls_of_all_kinds(run: Run) -> None:
         run.simulator.switch(**switches)
         await run.chat()
         run.simulator.service.panel.reset()
+    run.simulator.switch(usage="missing", generation_status=401)
+    await run.chat()
+    await until(lambda: tally["generation look-ups failed"] > 0)
+    run.simulator.service.panel.reset()
     bakery = f"/clients/{run.places['bakery']}"
     await run.ask("PATCH", bakery, json={"monthly_limit": "0.00001"})
     assert await run.chat() == 402
@@ -317,6 +325,13 @@ async def calls_of_all_kinds(run: Run) -> None:
     shown = await run.ask("GET", f"/clients/{studio}/key")
     assert shown["key"]["state"] == "needs_reentry"
     assert await run.chat(user="chen") == 403
+
+
+async def until(met: Callable[[], bool]) -> None:
+    """A job tells nobody when it is done."""
+    async with asyncio.timeout(20):
+        while not met():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 async def every_route(run: Run) -> None:

@@ -71,6 +71,11 @@ class Books:
         """Holds whose cost is not known, by state."""
         return Counter(hold.state for hold in self.holds() if hold.state in OPEN_STATES)
 
+    def users(self) -> dict[str, str]:
+        """The host's ids of users, by the names that OpenRouter is told."""
+        rows = self._rows("SELECT openrouter_user_id, user_id FROM user_client_mappings")
+        return {str(row["openrouter_user_id"]): str(row["user_id"]) for row in rows}
+
     def processes(self) -> list[str]:
         """Every process that ever owned holds, whether it is still alive or not."""
         return [str(row["id"]) for row in self._rows("SELECT id FROM usage_processes")]

@@ -34,6 +34,9 @@ __all__ = ["Gate", "Outbound"]
 Send = Callable[..., Awaitable[Any]]
 
 _LOOKERS = 4
+# Whoever would be refused without an answer is served better by waiting for it: so many times as
+# long as a chat that may go on without.
+_PATIENCE = 8
 
 # The one foreign method we replace. Its type says thirty options that we only hand through.
 _SESSION: Any = aiohttp.ClientSession
@@ -118,7 +121,7 @@ class Gate:
         )
         verdict = None
         try:
-            verdict = await self._in_time(application.decided)
+            verdict = await self._in_time(application.decided, placement)
             if verdict is None and application.decided is not None:
                 self._admission.unchecked(placement)
             dispatch = self._admission.decide(application, verdict)
@@ -165,12 +168,16 @@ class Gate:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(threads, look_up, user_id)
 
-    async def _in_time(self, decided: "Future[Verdict] | None") -> Verdict | None:
+    async def _in_time(
+        self, decided: "Future[Verdict] | None", placement: Placement
+    ) -> Verdict | None:
         """The verdict, or ``None`` when it does not come in time."""
         if decided is None:
             return None
         if not decided.done():
-            await asyncio.wait({asyncio.wrap_future(decided)}, timeout=self.commit_wait_s)
+            patience = _PATIENCE if placement.organization.blocks_on_meter_failure else 1
+            waiter = asyncio.wrap_future(decided)
+            await asyncio.wait({waiter}, timeout=self.commit_wait_s * patience)
         return decided.result() if decided.done() and decided.exception() is None else None
 
 

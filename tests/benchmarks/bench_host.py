@@ -22,7 +22,7 @@ import psutil
 
 from mai_usage_ext.demo.accounts import Account, Accounts
 from mai_usage_ext.demo.host_process import HostProcess
-from mai_usage_ext.simulator import SimulatorThread
+from mai_usage_ext.simulator import Simulator, SimulatorThread
 
 __all__ = ["main"]
 
@@ -147,46 +147,56 @@ def report_memory(off: Side, on: Side) -> None:
     )
 
 
-def caller(accounts: Accounts, admin: Account, name: str) -> Account:
+def host_for(folder: Path, simulator: Simulator, *, is_on: bool) -> HostProcess:
+    return HostProcess(
+        folder / ("on" if is_on else "off"),
+        upstream=simulator.url,
+        key=simulator.inference_key,
+        environment={
+            "ENABLE_MAI_USAGE_EXT": str(is_on).lower(),
+            "OPENROUTER_PROVISIONING_KEY": simulator.management_key,
+        },
+    )
+
+
+def admin_of(host: HostProcess) -> Account:
+    accounts = Accounts(host.url)
+    return accounts.admin(name="Admin", email="admin@example.org", password="benchmark")
+
+
+def user_of(host: HostProcess, name: str) -> Account:
     """An ordinary user on every side: the host has less to do for its admins."""
     email = f"{name}@example.org"
-    return accounts.user(admin, name=name, email=email, password="benchmark")
+    return Accounts(host.url).user(admin_of(host), name=name, email=email, password="benchmark")
 
 
-def limit(accounts: Accounts, admin: Account, user: Account) -> None:
-    """Put the user into an organization with a key of its own and a limit that is never reached."""
+def side_of(host: HostProcess) -> Side:
+    name = host.data.name
+    return Side(name=name, host=host, token=user_of(host, name).token)
+
+
+def limited_beside(on: Side) -> Side:
+    """Somebody whose organization has a key of its own and a limit that is never reached."""
+    call, token = Accounts(on.host.url).call, admin_of(on.host).token
     terms = {"name": "Limited", "monthly_limit": "1000000"}
-    client = accounts.call("POST", f"{OURS}/clients", terms, token=admin.token)["client"]
+    client = call("POST", f"{OURS}/clients", terms, token=token)["client"]
     if client["key"]["state"] != "active":
         raise RuntimeError(f"the organization has no key: {client['key']}")
+    user = user_of(on.host, "limited")
     mapping = {"user_id": user.id, "client_org_id": client["id"]}
-    accounts.call("POST", f"{OURS}/user-mappings", mapping, token=admin.token)
+    call("POST", f"{OURS}/user-mappings", mapping, token=token)
+    return Side(name="limited", host=on.host, token=user.token)
 
 
 def main() -> None:
     with ExitStack() as stack:
         simulator = stack.enter_context(SimulatorThread())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mai-usage-bench-")))
-        sides = []
-        for name in ("off", "on"):
-            host = HostProcess(
-                folder / name,
-                upstream=simulator.url,
-                key=simulator.inference_key,
-                environment={
-                    "ENABLE_MAI_USAGE_EXT": str(name == "on").lower(),
-                    "OPENROUTER_PROVISIONING_KEY": simulator.management_key,
-                },
-            )
-            stack.enter_context(host)
-            accounts = Accounts(host.url)
-            admin = accounts.admin(name="Admin", email="admin@example.org", password="benchmark")
-            token = caller(accounts, admin, name).token
-            sides.append(Side(name=name, host=host, token=token))
-        off, on = sides
-        user = caller(accounts, admin, "limited")
-        limit(accounts, admin, user)
-        limited = Side(name="limited", host=on.host, token=user.token)
+        off, on = (
+            side_of(stack.enter_context(host_for(folder, simulator, is_on=is_on)))
+            for is_on in (False, True)
+        )
+        limited = limited_beside(on)
         print(f"Open WebUI {off.host.version()}, two hosts on {psutil.cpu_count()} cores")
         asyncio.run(measure_all([off, on, limited]))
         for before, after in ((off, on), (off, limited), (on, limited)):

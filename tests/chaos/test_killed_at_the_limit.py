@@ -7,9 +7,10 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import pytest
 from mai_usage_ext.bootstrap import Workbench, open_workbench
 from mai_usage_ext.metering.money import usd_from_pusd
 from mai_usage_ext.metering.usage import Usage
-from mai_usage_ext.ports import SYSTEM, Hold, Outcome, Source
+from mai_usage_ext.ports import SYSTEM, Hold, LedgerEntry, Outcome, Source
 from mai_usage_ext.services.entries import Timing, entry_of
 from mai_usage_ext.settings import Settings
 from mai_usage_ext.simulator import Simulator, SimulatorThread
@@ -26,7 +27,7 @@ from mai_usage_ext.simulator.bill import Record
 from mai_usage_ext.storage.sessions import execute, session
 from mai_usage_ext.storage.writer import LedgerWriter
 from tests.chaos.reckoning import CLAIM_S
-from tests.host.audit import until
+from tests.host.audit import Condition, until
 from tests.storage.samples import make_hold
 
 pytestmark = [pytest.mark.slow]
@@ -174,7 +175,7 @@ async def _kill_again_and_again(
         with program.running(CALLERS):
             await until(
                 _condition(lambda seen=seen: len(simulator.bill.records) >= seen),
-                lambda: f"calls of round {number}: {till.money()}",
+                lambda: f"calls of this round: {till.money()}",
             )
             await asyncio.sleep(chance.uniform(0, 0.05))
         money = till.money()
@@ -229,7 +230,7 @@ def _a_call_that_just_fits(bench: Workbench, till: Till) -> None:
     assert writer.stop(10) == 0
 
 
-def _entry(hold: Hold, record: Record) -> Any:
+def _entry(hold: Hold, record: Record) -> LedgerEntry:
     return entry_of(
         hold,
         generation_id=record.generation_id,
@@ -249,14 +250,13 @@ def _entry(hold: Hold, record: Record) -> Any:
     )
 
 
-def _day(value: Any) -> Any:
-    from datetime import date
-
+def _day(value: Any) -> date:
+    """SQLite has no dates."""
     return value if isinstance(value, date) else date.fromisoformat(value)
 
 
-def _condition(holds: Any) -> Any:
+def _condition(holds: Callable[[], bool]) -> Condition:
     async def met() -> bool:
-        return bool(await asyncio.to_thread(holds))
+        return await asyncio.to_thread(holds)
 
     return met

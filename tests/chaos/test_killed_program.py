@@ -89,8 +89,9 @@ async def test_eighteen_kills_lose_nothing(simulator: Simulator, tmp_path: Path)
     holds = {hold.user_id: hold for hold in books.holds()}
     assert len(holds) == len(books.holds())
     entries = {entry.generation_id for entry in books.entries()}
+    users = books.users()
     for record in simulator.bill.records:
-        hold = holds[record.user]
+        hold = holds[users[record.user]]
         if record.generation_id in entries:
             assert (hold.state, hold.generation_id) == ("settled", record.generation_id)
         else:

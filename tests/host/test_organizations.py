@@ -14,19 +14,19 @@ from openrouter import OpenRouter
 from openrouter.operations import ListData
 
 from mai_usage_ext.demo.host_process import HostProcess
-from mai_usage_ext.demo.person import CHAT, OPENAI_CHAT, Person
+from mai_usage_ext.demo.person import CHAT, OPENAI_CHAT
 from mai_usage_ext.ports import SYSTEM
 from mai_usage_ext.simulator import Simulator
 from tests.host.audit import Audit, until
 from tests.host.logs import our_errors
 from tests.host.reseller import Newcomer, Reseller
 from tests.host.theatre import ADMIN, CHEAP, EMBEDDINGS, Theatre
+from tests.host.workers import call_both_workers
 
 pytestmark = pytest.mark.host
 
 # What is promised of a change made in another process.
 HOLDS_EVERYWHERE_AFTER_S = 5.0
-CALLS = 24
 
 
 @pytest.mark.parametrize("by", ["API", "workbench"])
@@ -39,8 +39,7 @@ async def test_a_moved_member_is_billed_to_the_new_organization_by_every_worker(
         for name in ("Bakery", "Studio")
     ]
     lena = await reseller.newcomer("Lena", bakery)
-    before = await calls_in_both_workers(theatre, pair, lena)
-    assert before == {bakery["id"]}
+    assert await billed(theatre, pair, lena) == {bakery["id"]}
 
     if by == "API":
         await reseller.ask("PATCH", f"/user-mappings/{lena.id}", {"client_org_id": studio["id"]})
@@ -50,30 +49,14 @@ async def test_a_moved_member_is_billed_to_the_new_organization_by_every_worker(
     # Not a wait for something to happen: the promise is about the time that passes.
     await asyncio.sleep(HOLDS_EVERYWHERE_AFTER_S)
 
-    assert await calls_in_both_workers(theatre, pair, lena) == {studio["id"]}
+    assert await billed(theatre, pair, lena) == {studio["id"]}
     # What was booked before the move stays where it was.
     assert (await reseller.show(bakery))["spent"] != "0"
 
 
-async def calls_in_both_workers(theatre: Theatre, host: HostProcess, who: Newcomer) -> set[str]:
-    """Call until both workers have, and return the organizations they billed."""
-    audit, asked = Audit(theatre.simulator, host), 0
-
-    async def ask(number: int) -> int:
-        # A connection of its own, so that the system hands it to either worker.
-        async with aiohttp.ClientSession() as session:
-            person = Person(session, host.url, token=who.person.token, model=CHEAP)
-            return (await person.chat(f"Number {number}", stream=number % 2 == 0)).status
-
-    async def both_have() -> bool:
-        nonlocal asked
-        statuses = await asyncio.gather(*(ask(number) for number in range(CALLS)))
-        assert statuses == [200] * CALLS
-        asked += CALLS
-        return len(audit.owners()) == 2
-
-    await until(both_have, lambda: f"calls in two workers, only {audit.owners()}")
-    return {entry.organization_id for entry in await audit.settled(asked)}
+async def billed(theatre: Theatre, host: HostProcess, who: Newcomer) -> set[str]:
+    """The organizations that both workers bill this user's calls to."""
+    return {entry.organization_id for entry in await call_both_workers(theatre, host, who)}
 
 
 async def test_a_user_deleted_in_the_host_becomes_a_pseudonym_and_the_money_stays(
@@ -85,7 +68,7 @@ async def test_a_user_deleted_in_the_host_becomes_a_pseudonym_and_the_money_stay
     named = await reseller.ask("GET", f"/user-mappings/{mona.id}")
     for stream in (False, True):
         assert (await mona.person.chat("Hello", stream=stream)).status == 200
-    billed = [entry.billed_pusd for entry in await audit.settled(2)]
+    costs = [entry.billed_pusd for entry in await audit.settled(2)]
     spent = (await reseller.show(client))["spent"]
     assert mona.id in everything_in(reseller.host)
 
@@ -99,7 +82,7 @@ async def test_a_user_deleted_in_the_host_becomes_a_pseudonym_and_the_money_stay
     [pseudonym] = {entry.user_id for entry in entries}
     assert pseudonym is not None
     assert pseudonym.startswith("deleted-")
-    assert [entry.billed_pusd for entry in entries] == billed
+    assert [entry.billed_pusd for entry in entries] == costs
     assert (await reseller.show(client))["spent"] == spent
     assert (await reseller.show(client))["members"] == 0
     # The trail of what admins did keeps the id, which says nothing to anybody any more.

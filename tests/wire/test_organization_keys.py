@@ -364,12 +364,10 @@ async def test_no_call_fails_while_another_process_rotates_the_key(
     try:
         await elsewhere.keys.rotate(acme.id, actor=SYSTEM)
         new = await asyncio.to_thread(KeyRows(database, KeyRing([RING])).secret, acme.id)
-        done = len(statuses)
-        while len(statuses) < done + 8:
-            await asyncio.sleep(0.01)
+        begun = len(acme.bearers())
+        await acme.simulator.bill.until(lambda _: len(acme.bearers()) >= begun + 8)
         acme.services.directory.forget()
-        while new not in acme.bearers():
-            await asyncio.sleep(0.01)
+        await acme.simulator.bill.until(lambda _: new in acme.bearers())
     finally:
         over.set()
         await asyncio.gather(*chats)

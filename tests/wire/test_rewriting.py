@@ -44,10 +44,10 @@ def name_of(rig: Rig, user: str = "alice") -> str:
 
 
 SPACED = (
-    '{\n  "model": "%s", "temperature": 0.10,\t"n": 1e0,\n'
-    '  "messages": [ {"role":"user", "content":"Zażółć \\u0142 \\"user\\": 🐘"} ]}\n' % MODEL
+    f'{{\n  "model": "{MODEL}", "temperature": 0.10,\t"n": 1e0,\n'
+    '  "messages": [ {"role":"user", "content":"Zażółć \\u0142 \\"user\\": 🐘"} ]}\n'
 )
-OWN = '{"model": "%s", "user" :  "alice@example.com" , "messages":[], "x": 1.0 }' % MODEL
+OWN = f'{{"model": "{MODEL}", "user" :  "alice@example.com" , "messages":[], "x": 1.0 }}'
 
 
 class TestUser:
