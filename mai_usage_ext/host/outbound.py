@@ -123,7 +123,7 @@ class Gate:
         try:
             verdict = await self._in_time(application.decided, placement)
             if verdict is None and application.decided is not None:
-                self._admission.unchecked(placement)
+                self._admission.let_go(application)
             dispatch = self._admission.decide(application, verdict)
             changed = _changed(kwargs, body, dispatch, shape, may_swap=may_swap)
         except BaseException as error:

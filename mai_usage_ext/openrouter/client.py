@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mai_usage_ext.errors import GenerationNotFound, UpstreamError
+from mai_usage_ext.guard import tally
 from mai_usage_ext.metering.usage import UsageUnusable, read_generation
 from mai_usage_ext.openrouter.transport import Transport
 from mai_usage_ext.ports import Generation
@@ -46,10 +47,19 @@ class OpenRouterClient:
         )
 
     async def models(self) -> list[Mapping[str, Any]]:
-        """The public model list, with prices as decimal strings."""
-        data = (await self._get("/models", key=None)).get("data")
+        """The public model lists, with prices as decimal strings. Embedding models have one of
+        their own; where it cannot be read, the other will do."""
+        models = await self._listed("/models")
+        try:
+            return models + await self._listed("/embeddings/models")
+        except UpstreamError as error:
+            tally.warn("embedding prices not read", f"GET /embeddings/models failed: {error}")
+            return models
+
+    async def _listed(self, path: str) -> list[Mapping[str, Any]]:
+        data = (await self._get(path, key=None)).get("data")
         if not isinstance(data, list):
-            raise UpstreamError("GET /models answered without a list", status=200)
+            raise UpstreamError(f"GET {path} answered without a list", status=200)
         return [model for model in data if isinstance(model, Mapping)]
 
     async def close(self) -> None:

@@ -192,6 +192,10 @@ class Ledger(Protocol):
         """
         ...
 
+    def insist(self, hold: Hold) -> None:
+        """The call was sent before its hold was decided: hold its money whatever the verdict."""
+        ...
+
     def identify(self, hold: Hold, generation_id: str) -> None:
         """Store the generation's id as soon as it is seen; nobody waits for it."""
         ...

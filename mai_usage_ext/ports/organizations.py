@@ -88,7 +88,7 @@ class Organization:
         """A limited organization may not spend unchecked unless it says so itself."""
         if self.on_meter_failure is not None:
             return self.on_meter_failure == "block"
-        return self.monthly_limit_pusd is not None
+        return self.monthly_limit_pusd is not None and self.on_limit == "block"
 
     def price_of(self, model: str, *, at_ms: int) -> Price:
         if not self.rules:

@@ -121,6 +121,12 @@ class Admission:
             raise unchecked_refusal(placement.organization)
         tally.warn("calls admitted unchecked", "a call goes upstream before its hold is committed")
 
+    def let_go(self, application: Application) -> None:
+        """A call goes on before its hold was decided, if its organization lets it; then the hold
+        stands even where the limit refuses it afterwards. Raises ``Refused``."""
+        self.unchecked(application.placement)
+        self._ledger.insist(application.hold)
+
     def unmetered(self, placement: Placement) -> None:
         """A fault of ours leaves a call without a hold: it goes on, unless its organization does
         not spend unchecked, or has a key that the host's would stand in for. Raises ``Refused``."""

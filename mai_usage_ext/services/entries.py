@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mai_usage_ext.guard import tally
 from mai_usage_ext.metering.money import billed_pusd
 from mai_usage_ext.metering.usage import Usage
 from mai_usage_ext.ports import Hold, LedgerEntry, Outcome, Source
@@ -34,6 +35,9 @@ def entry_of(
     An answer that names no generation is booked under its hold's id, which is as unique.
     """
     billed = billed_pusd(usage.raw_pusd, rate_micro=hold.rate_micro, fee_pusd=hold.fee_pusd)
+    if billed > hold.estimate_pusd:
+        # A web search, say: the provider's bill is booked in full, whatever was held.
+        tally.add("calls that cost more than was held")
     return LedgerEntry(
         generation_id=generation_id or f"hold:{hold.id}",
         sequence=0,

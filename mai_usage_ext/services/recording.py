@@ -51,9 +51,6 @@ class Recording:
                 timing=timing,
                 booked_at_ms=self._clock.now_ms(),
             )
-            if entry.billed_pusd > hold.estimate_pusd:
-                # A web search, say: the provider's bill is booked in full, whatever was held.
-                tally.add("calls that cost more than was held")
             return self._ledger.settle(hold, entry)
         if status >= 400 and answer.generation_id is None:
             return self.not_billed(hold, reason=f"upstream answered {status}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from mai_usage_ext.ports import Hold, HoldState, LedgerEntry, Outcome
 
-__all__ = ["Change", "Defer", "Identify", "Place", "Settle", "Void"]
+__all__ = ["Change", "Defer", "Identify", "Insist", "Place", "Settle", "Void"]
 
 
 @dataclass(slots=True)
@@ -29,6 +29,11 @@ class Change:
 class Place(Change):
     least_pusd: int | None = None
     has_user_limit: bool = False
+
+
+@dataclass(slots=True)
+class Insist(Change):
+    """The call was sent unchecked, so its money is held whatever the limit says."""
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from mai_usage_ext.metering.days import month_of
 from mai_usage_ext.ports import Hold, HoldState, LedgerEntry, Outcome, Verdict
 from mai_usage_ext.storage.budgets import ORGANIZATION, Budget, Budgets, MonthKey
-from mai_usage_ext.storage.changes import Change, Defer, Identify, Place, Settle, Void
+from mai_usage_ext.storage.changes import Change, Defer, Identify, Insist, Place, Settle, Void
 
 __all__ = ["CellKey", "HoldRow", "Plan", "Result", "cell_key", "entry_key", "fold", "month_keys"]
 
@@ -130,6 +130,8 @@ class _Folding:
         match change:
             case Place():
                 return self._ask_for(change)
+            case Insist():
+                self._held(change.hold)
             case Identify():
                 self._identify(change)
             case Settle():
@@ -209,10 +211,13 @@ class _Folding:
         row.generation_id, row.outcome = entry.generation_id, entry.outcome
         return False
 
+    def _held(self, hold: Hold) -> HoldRow:
+        """The hold's row. One that was refused or never placed is made at the latest now: its call
+        was sent, so its money is held whatever the limit says."""
+        return self._rows.get(hold.id) or self._place(hold, hold.estimate_pusd)
+
     def _defer(self, change: Defer) -> None:
-        # A hold that was never placed becomes visible at the latest now: its call was sent, so its
-        # money is held whatever the limit says.
-        row = self._rows.get(change.hold.id) or self._place(change.hold, change.hold.estimate_pusd)
+        row = self._held(change.hold)
         if row.state.is_closed:
             return
         row.generation_id = change.generation_id or row.generation_id

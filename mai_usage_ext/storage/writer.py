@@ -17,7 +17,7 @@ from mai_usage_ext.ports import (
     SystemClock,
     Verdict,
 )
-from mai_usage_ext.storage.changes import Change, Defer, Identify, Place, Settle, Void
+from mai_usage_ext.storage.changes import Change, Defer, Identify, Insist, Place, Settle, Void
 from mai_usage_ext.storage.lease import Lease
 from mai_usage_ext.storage.loop import STOP_GRACE_S, WriterLoop
 from mai_usage_ext.storage.queue import ChangeQueue
@@ -63,6 +63,9 @@ class LedgerWriter:
         self, hold: Hold, *, least_pusd: int | None = None, has_user_limit: bool = False
     ) -> "Future[Verdict]":
         return self._put(Place(hold, least_pusd=least_pusd, has_user_limit=has_user_limit))
+
+    def insist(self, hold: Hold) -> None:
+        self._put(Insist(hold))
 
     def identify(self, hold: Hold, generation_id: str) -> None:
         self._put(Identify(hold, generation_id))

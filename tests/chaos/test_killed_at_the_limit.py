@@ -72,20 +72,22 @@ class Till:
     def states(self) -> dict[str, int]:
         return dict(self.rows("SELECT state, COUNT(*) FROM usage_holds GROUP BY state"))
 
-    def unidentified(self) -> dict[str, Hold]:
-        """Holds by what OpenRouter was told of their user; each call has a user of its own."""
+    def unidentified(self) -> list[Hold]:
         rows = self.rows(
-            "SELECT m.openrouter_user_id, h.id, h.user_id, h.at_ms, h.estimate_pusd, h.day, h.month"
-            " FROM usage_holds h JOIN user_client_mappings m ON m.user_id = h.user_id"
-            " WHERE h.state = 'unidentified'"
+            "SELECT id, user_id, at_ms, estimate_pusd, day, month FROM usage_holds"
+            " WHERE state = 'unidentified'"
         )
-        return {
-            row[0]: make_hold(
-                "default", id=row[1], user_id=row[2], at_ms=row[3], estimate_pusd=row[4],
-                day=_day(row[5]), month=row[6],
+        return [
+            make_hold(
+                "default", id=row[0], user_id=row[1], at_ms=row[2], estimate_pusd=row[3],
+                day=_day(row[4]), month=row[5],
             )
             for row in rows
-        }  # fmt: skip
+        ]  # fmt: skip
+
+    def upstream_names(self) -> dict[str | None, str]:
+        """What OpenRouter is told of each user; a call has a user of its own."""
+        return dict(self.rows("SELECT user_id, openrouter_user_id FROM user_client_mappings"))
 
 
 @pytest.fixture
@@ -190,10 +192,11 @@ def _reconcile(bench: Workbench, till: Till, records: list[Record]) -> None:
     sent = {record.user: record for record in records}
     writer = LedgerWriter(bench.database, owner="the reconciliation")
     writer.start()
-    lost = till.unidentified()
+    lost, names = till.unidentified(), till.upstream_names()
     assert lost, "some were killed before their id was known"
-    for user, hold in lost.items():
-        record = sent.get(user)
+    for hold in lost:
+        # A user whose place could not be written in time goes by the name that the host gave.
+        record = sent.get(names.get(hold.user_id)) or sent.get(hold.user_id)
         if record is None:
             writer.void(hold, reason="it was never sent").result(10)
         else:

@@ -6,27 +6,26 @@ import pytest
 from peewee import Database
 
 from mai_usage_ext.storage.database import close_database, open_database
-from mai_usage_ext.storage.migrate import Migrator
 from mai_usage_ext.storage.writer import LedgerWriter
 from tests.storage.samples import make_organization
-
-VERSION = "0.1.0"
 
 MakeWriter = Callable[..., LedgerWriter]
 
 
 @pytest.fixture
-def empty_db(database_url: str) -> Iterator[Database]:
+def empty_db(empty_database_url: str) -> Iterator[Database]:
     """A database nobody has touched."""
-    db = open_database(database_url, owned=True)
+    db = open_database(empty_database_url, owned=True)
     yield db
     close_database(db)
 
 
 @pytest.fixture
-def db(empty_db: Database) -> Database:
-    Migrator(empty_db, version=VERSION).up()
-    return empty_db
+def db(database_url: str) -> Iterator[Database]:
+    """A database with our tables."""
+    db = open_database(database_url, owned=True)
+    yield db
+    close_database(db)
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ from mai_usage_ext.storage.migrate import Migrator
 from mai_usage_ext.storage.models import UsageHold
 from mai_usage_ext.storage.sessions import session
 from mai_usage_ext.storage.writer import LedgerWriter
+from mai_usage_ext.version import __version__
 from tests.storage.books import read_books
-from tests.storage.conftest import VERSION, MakeWriter
+from tests.storage.conftest import MakeWriter
 from tests.storage.samples import make_entry, make_hold, make_organization
 
 PROCESSES, CALLS = 3, 400
@@ -58,9 +59,9 @@ def test_several_processes_book_every_generation_once(db: Database, database_url
     assert states.count("duplicate") == CALLS * (PROCESSES - 1)
 
 
-def test_several_processes_may_migrate_at_once(empty_db: Database, database_url: str) -> None:
-    applied = run_together(*(["migrate", database_url] for _ in range(4)))
-    states = Migrator(empty_db, version=VERSION).status()
+def test_several_processes_may_migrate_at_once(empty_db: Database, empty_database_url: str) -> None:
+    applied = run_together(*(["migrate", empty_database_url] for _ in range(4)))
+    states = Migrator(empty_db, version=__version__).status()
     assert sum(applied) == len(states)
     assert all(state.is_known and state.applied_at_ms for state in states)
 

@@ -5,8 +5,8 @@ from dataclasses import fields
 import pytest
 
 from mai_usage_ext.ports import Hold, HoldState, Outcome, Verdict
-from mai_usage_ext.storage.budgets import ORGANIZATION
-from mai_usage_ext.storage.changes import Change, Defer, Identify, Place, Settle, Void
+from mai_usage_ext.storage.budgets import ORGANIZATION, Budget
+from mai_usage_ext.storage.changes import Change, Defer, Identify, Insist, Place, Settle, Void
 from mai_usage_ext.storage.folding import HoldRow, Plan, fold
 from mai_usage_ext.storage.statements import HOLD_ROW
 from tests.storage.samples import MONTH, make_entry, make_hold
@@ -170,6 +170,26 @@ def test_a_deferred_hold_that_a_full_queue_refused_becomes_visible() -> None:
     assert months(plan) == (0, HOLD.estimate_pusd)
     assert row is not None
     assert row.state is HoldState.PENDING
+
+
+def test_a_call_that_was_sent_is_held_whatever_the_limit_says() -> None:
+    key = ("acme", MONTH, ORGANIZATION)
+    changes = [Place(HOLD), Insist(HOLD), Insist(HOLD)]
+    full = {key: Budget(spent_pusd=5, limit_pusd=5)}
+    plan = fold(changes, rows={}, booked=set(), budgets=full, now_ms=NOW)
+    refused, *others = plan.results
+    assert isinstance(refused, Verdict)
+    assert (refused.granted_pusd, others) == (None, [None, None])
+    assert months(plan) == (0, HOLD.estimate_pusd)
+    assert [row.state for _, row in plan.placed] == [HoldState.OPEN]
+    plan = fold(
+        [Insist(HOLD)],
+        rows={HOLD.id: row_of(HOLD, HoldState.VOID)},
+        booked=set(),
+        budgets={},
+        now_ms=NOW,
+    )
+    assert (plan.placed, plan.changed, months(plan)) == ([], {}, (0, 0))
 
 
 def test_an_orphan_that_is_identified_late_can_be_asked_about() -> None:

@@ -17,8 +17,9 @@ from mai_usage_ext.storage.groups import GroupCommit
 from mai_usage_ext.storage.migrate import Migrator
 from mai_usage_ext.storage.usage import UsageRows
 from mai_usage_ext.storage.writer import LedgerWriter
+from mai_usage_ext.version import __version__
 from tests.storage.books import eventually, read_books, state_of
-from tests.storage.conftest import VERSION, MakeWriter
+from tests.storage.conftest import MakeWriter
 from tests.storage.samples import make_entry, make_hold, make_organization
 from tests.workshop import postgres as workshop
 
@@ -26,7 +27,7 @@ from tests.workshop import postgres as workshop
 @pytest.fixture
 def sqlite_db(tmp_path: Path) -> Iterator[Database]:
     db = open_database(f"sqlite:///{tmp_path}/usage.db", owned=True)
-    Migrator(db, version=VERSION).up()
+    Migrator(db, version=__version__).up()
     yield db
     close_database(db)
 
@@ -226,7 +227,7 @@ def test_a_missing_table_is_waited_for(empty_db: Database) -> None:
     writer = LedgerWriter(empty_db, owner="process-1")
     writer.start()
     eventually(lambda: writer.last_error is not None)
-    Migrator(empty_db, version=VERSION).up()
+    Migrator(empty_db, version=__version__).up()
     organization = make_organization(empty_db)
     writer.place(make_hold(organization)).result(30)
     assert writer.stop(10) == 0
@@ -272,7 +273,7 @@ def restartable() -> Iterator[RestartablePostgres]:
 @pytest.mark.postgres
 def test_a_restarted_server_loses_nothing(restartable: RestartablePostgres) -> None:
     db = open_database(restartable.create_database())
-    Migrator(db, version=VERSION).up()
+    Migrator(db, version=__version__).up()
     organization = make_organization(db)
     writer = LedgerWriter(db, owner="process-1")
     writer.start()

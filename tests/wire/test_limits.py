@@ -347,3 +347,18 @@ class TestDatabaseAway:
             assert (await answer(rig))[0] == 200
         await all_booked(rig)
         assert (await answer(rig))[0] == 402
+
+    async def test_what_goes_on_unchecked_is_held_before_it_ends(
+        self, sqlite_rig: Rig, tmp_path: Path
+    ) -> None:
+        """A crash in the middle of such a call leaves a hold, although the limit had refused it."""
+        rig = sqlite_rig
+        await rig.read()
+        await organization(rig, monthly_limit="0", on_meter_failure="allow")
+        rig.simulator.switch(first_delay=1.5)
+        with locked(tmp_path / "usage.db"):
+            call = asyncio.create_task(answer(rig))
+            await asyncio.sleep(0.5)
+        await rig.until(lambda holds: holds == {"settled": 1, "open": 1})
+        assert (await call)[0] == 200
+        await all_booked(rig)

@@ -96,10 +96,19 @@ class PostgresServer:
         self._end_process()
         shutil.rmtree(self.folder)
 
-    def create_database(self) -> str:
-        """The URL of a fresh, empty database, as `postgresql://…` for psycopg 3."""
+    def create_database(self, *, like: str | None = None) -> str:
+        """The URL of a fresh database, as `postgresql://…` for psycopg 3.
+
+        It is empty, or a copy of the database whose URL is ``like`` and to which nobody is
+        connected.
+        """
         name = f"test_{next(self._names)}"
-        self._execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        template = "template1" if like is None else like.rpartition("/")[2]
+        self._execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
         return self._url(name)
 
     def drop_database(self, url: str) -> None:
