@@ -19,6 +19,7 @@ from mai_usage_ext.storage.models import (
     UsageHold,
     UsageLedger,
 )
+from mai_usage_ext.storage.pricing import rule_of
 from mai_usage_ext.storage.sessions import session, transaction, write
 
 __all__ = ["KeyRows", "bound_to", "key_of", "key_record_of"]
@@ -251,23 +252,12 @@ class KeyRows:
             query = query.where(is_theirs | rule.organization_id.is_null())
         rules = defaultdict(list)
         for row in query.order_by(rule.id).bind(self._db):
-            rules[row.organization_id].append(_rule_of(row))
+            rules[row.organization_id].append(rule_of(row))
         return rules
 
     def _update(self, condition: Any, **columns: Any) -> bool:
         with transaction(self._db):
             return write(self._db, ClientOrganization.update(**columns).where(condition)) > 0
-
-
-def _rule_of(row: Any) -> PriceRule:
-    return PriceRule(
-        id=row.id,
-        organization_id=row.organization_id,
-        model_pattern=row.model_pattern,
-        effective_from_ms=row.effective_from_ms,
-        rate_micro=row.rate_micro,
-        fee_pusd=row.fee_pusd,
-    )
 
 
 def _facts_of(row: Any, rules: Sequence[PriceRule], vault: Vault) -> KeyFacts:

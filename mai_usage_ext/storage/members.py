@@ -21,7 +21,7 @@ from mai_usage_ext.storage.models import (
 from mai_usage_ext.storage.pseudonyms import put_pseudonym
 from mai_usage_ext.storage.sessions import execute, session, transaction, write
 
-__all__ = ["MemberRows"]
+__all__ = ["MemberRows", "holds_at"]
 
 # A number of our own for PostgreSQL's advisory locks, which all programs of a database share.
 _LOCK = 0x6D61_6975
@@ -43,7 +43,7 @@ class MemberRows:
 
     def current(self, user_id: str, *, at_ms: int) -> Member | None:
         query = UserClientMapping.select().where(
-            (UserClientMapping.user_id == user_id) & _holds_at(at_ms)
+            (UserClientMapping.user_id == user_id) & holds_at(at_ms)
         )
         with session(self._db):
             row = query.bind(self._db).first()
@@ -73,7 +73,7 @@ class MemberRows:
         limit: int,
     ) -> tuple[Sequence[Member], int]:
         mapping = UserClientMapping
-        query = mapping.select().where(_holds_at(at_ms))
+        query = mapping.select().where(holds_at(at_ms))
         if organization_id is not None:
             query = query.where(mapping.organization_id == organization_id)
         if role is not None:
@@ -218,7 +218,8 @@ def _only_row(member: Member, rows: int) -> None:
         )
 
 
-def _holds_at(at_ms: int) -> Any:
+def holds_at(at_ms: int) -> Any:
+    """Whether a stretch covers an instant."""
     return (UserClientMapping.valid_from_ms <= at_ms) & (
         UserClientMapping.valid_to_ms.is_null() | (UserClientMapping.valid_to_ms > at_ms)
     )

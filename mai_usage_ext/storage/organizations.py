@@ -25,6 +25,7 @@ from mai_usage_ext.ports import (
 from mai_usage_ext.storage.budgets import ORGANIZATION
 from mai_usage_ext.storage.contacts import read_contacts, write_contacts
 from mai_usage_ext.storage.keys import key_of, key_record_of
+from mai_usage_ext.storage.members import holds_at
 from mai_usage_ext.storage.models import (
     ClientMonthTotal,
     ClientOrganization,
@@ -181,7 +182,7 @@ class OrganizationRows:
 
     def membership(self, user_id: str, *, at_ms: int) -> Membership | None:
         query = UserClientMapping.select().where(
-            (UserClientMapping.user_id == user_id) & _holds_at(at_ms)
+            (UserClientMapping.user_id == user_id) & holds_at(at_ms)
         )
         with session(self._db):
             row = query.bind(self._db).first()
@@ -283,7 +284,7 @@ class OrganizationRows:
             return {}
         mapping = UserClientMapping
         query: Any = mapping.select(mapping.organization_id, fn.COUNT(mapping.user_id)).where(
-            mapping.organization_id.in_(organization_ids) & _holds_at(at_ms)
+            mapping.organization_id.in_(organization_ids) & holds_at(at_ms)
         )
         return dict(query.group_by(mapping.organization_id).tuples().bind(self._db))
 
@@ -368,13 +369,6 @@ def _zone_at(row: ClientOrganization, at_ms: int) -> str:
 def _base_price(rules: Sequence[PriceRule], at_ms: int) -> Any:
     """The price of a model that no pattern names."""
     return price_of((rule for rule in rules if rule.model_pattern is None), "", at_ms=at_ms)
-
-
-def _holds_at(at_ms: int) -> Any:
-    mapping = UserClientMapping
-    return (mapping.valid_from_ms <= at_ms) & (
-        mapping.valid_to_ms.is_null() | (mapping.valid_to_ms > at_ms)
-    )
 
 
 def _taken(slug: str) -> Conflict:

@@ -19,7 +19,7 @@ from mai_usage_ext.services.key_terms import KeyPolicy
 from mai_usage_ext.services.key_upkeep import KeyUpkeep
 from mai_usage_ext.services.keys import Keys
 from mai_usage_ext.simulator import Simulator
-from mai_usage_ext.simulator.auth import ApiKey
+from mai_usage_ext.simulator.auth import ApiKey, new_secret
 from mai_usage_ext.storage.audit import AuditRows
 from mai_usage_ext.storage.keys import KeyRows
 from mai_usage_ext.storage.models import AuditLog, ClientOrganization, PricingRule, UsageLedger
@@ -212,3 +212,10 @@ class KeyRig:
 async def until_cancelled(started: asyncio.Event) -> None:
     started.set()
     await asyncio.Event().wait()
+
+
+def add_remote(rig: KeyRig, name: str = "made by hand", **fields: Any) -> ApiKey:
+    """A key at OpenRouter that no organization has."""
+    service = rig.simulator.service
+    key = ApiKey(secret=new_secret(), name=name, created_at=service.clock(), **fields)
+    return service.keys.add(key)

@@ -2,13 +2,11 @@
 
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from peewee import Database
 
 from mai_usage_ext.errors import (
     BadInput,
@@ -20,31 +18,8 @@ from mai_usage_ext.ports import KeyState
 from mai_usage_ext.services.key_making import RETIRE_AFTER_MS
 from mai_usage_ext.simulator import Simulator
 from mai_usage_ext.simulator.auth import ApiKey, new_secret
-from mai_usage_ext.storage.database import close_database, open_database
-from mai_usage_ext.storage.migrate import Migrator
 from mai_usage_ext.storage.vault import KeyRing
-from tests.services.key_rig import ADMIN, PICO, VAULT, KeyRig, broken_line
-
-
-@pytest.fixture
-def db(database_url: str) -> Any:
-    db = open_database(database_url, owned=True)
-    Migrator(db, version="0.1.0").up()
-    yield db
-    close_database(db)
-
-
-@pytest_asyncio.fixture
-async def rig(db: Database) -> AsyncIterator[KeyRig]:
-    async with Simulator() as simulator:
-        yield KeyRig(db, simulator)
-
-
-def add_remote(rig: KeyRig, name: str = "made by hand", **fields: Any) -> ApiKey:
-    service = rig.simulator.service
-    key = ApiKey(secret=new_secret(), name=name, created_at=service.clock(), **fields)
-    return service.keys.add(key)
-
+from tests.services.key_rig import ADMIN, PICO, VAULT, KeyRig, add_remote, broken_line
 
 # Switching off and on.
 

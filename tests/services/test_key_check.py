@@ -1,46 +1,20 @@
 """The regular check: what differs is put right, what is left over goes, what is foreign stays."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from peewee import Database
 
 from mai_usage_ext.errors import UpstreamError
 from mai_usage_ext.guard import tally
 from mai_usage_ext.ports import KeyState
 from mai_usage_ext.services.key_check import LEFT_BEHIND_MS, KeyFinding, KeyReport
 from mai_usage_ext.services.key_making import RETIRE_AFTER_MS
-from mai_usage_ext.simulator import Simulator
-from mai_usage_ext.simulator.auth import ApiKey, new_secret
-from mai_usage_ext.storage.database import close_database, open_database
-from mai_usage_ext.storage.migrate import Migrator
+from mai_usage_ext.simulator.auth import ApiKey
 from mai_usage_ext.storage.vault import KeyRing
-from tests.services.key_rig import ADMIN, PICO, KeyRig, broken_line, until_cancelled
-
-
-@pytest.fixture
-def db(database_url: str) -> Any:
-    db = open_database(database_url, owned=True)
-    Migrator(db, version="0.1.0").up()
-    yield db
-    close_database(db)
-
-
-@pytest_asyncio.fixture
-async def rig(db: Database) -> AsyncIterator[KeyRig]:
-    async with Simulator() as simulator:
-        yield KeyRig(db, simulator)
-
-
-def add_remote(rig: KeyRig, name: str) -> ApiKey:
-    service = rig.simulator.service
-    key = ApiKey(secret=new_secret(), name=name, created_at=service.clock())
-    return service.keys.add(key)
+from tests.services.key_rig import ADMIN, PICO, KeyRig, add_remote, broken_line, until_cancelled
 
 
 def kinds(report: KeyReport) -> list[str]:

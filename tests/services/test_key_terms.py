@@ -2,35 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-
-import pytest
-import pytest_asyncio
-from peewee import Database
-
 from mai_usage_ext.services.key_terms import KeyPolicy
-from mai_usage_ext.simulator import Simulator
-from mai_usage_ext.storage.database import close_database, open_database
-from mai_usage_ext.storage.migrate import Migrator
 from mai_usage_ext.storage.models import PricingRule
 from mai_usage_ext.storage.sessions import transaction, write
 from tests.services.key_rig import NOON, PICO, KeyRig
 
 DAY_MS = 86_400_000
-
-
-@pytest.fixture
-def db(database_url: str) -> Iterator[Database]:
-    db = open_database(database_url, owned=True)
-    Migrator(db, version="0.1.0").up()
-    yield db
-    close_database(db)
-
-
-@pytest_asyncio.fixture
-async def rig(db: Database) -> AsyncIterator[KeyRig]:
-    async with Simulator() as simulator:
-        yield KeyRig(db, simulator)
 
 
 def limit_of(rig: KeyRig, organization_id: str) -> int | None:

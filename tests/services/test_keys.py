@@ -1,13 +1,9 @@
 """Provisioning and rotating, with OpenRouter well, ill and half-way."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from decimal import Decimal
-from typing import Any
 
 import pytest
-import pytest_asyncio
-from peewee import Database
 
 from mai_usage_ext.errors import (
     ConfigurationError,
@@ -19,32 +15,8 @@ from mai_usage_ext.errors import (
 from mai_usage_ext.ports import KeyState, NoVault, OrganizationRecord
 from mai_usage_ext.services.key_making import RETIRE_AFTER_MS, TAKE_OVER_MS
 from mai_usage_ext.services.key_terms import is_ours
-from mai_usage_ext.simulator import Simulator
-from mai_usage_ext.simulator.auth import ApiKey, new_secret
-from mai_usage_ext.storage.database import close_database, open_database
-from mai_usage_ext.storage.migrate import Migrator
-from tests.services.key_rig import ADMIN, KeyRig, broken_line, until_cancelled
-
-
-@pytest.fixture
-def db(database_url: str) -> Any:
-    db = open_database(database_url, owned=True)
-    Migrator(db, version="0.1.0").up()
-    yield db
-    close_database(db)
-
-
-@pytest_asyncio.fixture
-async def rig(db: Database) -> AsyncIterator[KeyRig]:
-    async with Simulator() as simulator:
-        yield KeyRig(db, simulator)
-
-
-def add_remote(rig: KeyRig, name: str = "made by hand", **fields: Any) -> ApiKey:
-    service = rig.simulator.service
-    key = ApiKey(secret=new_secret(), name=name, created_at=service.clock(), **fields)
-    return service.keys.add(key)
-
+from mai_usage_ext.simulator.auth import new_secret
+from tests.services.key_rig import ADMIN, KeyRig, add_remote, broken_line, until_cancelled
 
 # Provisioning.
 

@@ -1,6 +1,6 @@
 """Prices as an admin sets them: never into the past, never unseen, and tried before."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from typing import Any
@@ -14,8 +14,6 @@ from mai_usage_ext.ports import Actor, AuditFilter
 from mai_usage_ext.services.audit import Audit
 from mai_usage_ext.services.pricing import ModelPreview, PricePreview, Pricing
 from mai_usage_ext.storage.audit import AuditRows
-from mai_usage_ext.storage.database import close_database, open_database
-from mai_usage_ext.storage.migrate import Migrator
 from mai_usage_ext.storage.models import CELL_SUMS, ClientLiveCounter
 from mai_usage_ext.storage.organizations import OrganizationRows
 from mai_usage_ext.storage.pricing import PriceRows
@@ -40,14 +38,6 @@ class HandClock:
 @pytest.fixture
 def clock() -> HandClock:
     return HandClock()
-
-
-@pytest.fixture
-def db(database_url: str) -> Iterator[Database]:
-    opened = open_database(database_url, owned=True)
-    Migrator(opened, version="0.1.0").up()
-    yield opened
-    close_database(opened)
 
 
 @pytest.fixture
