@@ -175,7 +175,7 @@ class Gate:
         if decided is None:
             return None
         if not decided.done():
-            patience = _PATIENCE if placement.organization.blocks_on_meter_failure else 1
+            patience = _PATIENCE if placement.blocks_on_meter_failure else 1
             waiter = asyncio.wrap_future(decided)
             await asyncio.wait({waiter}, timeout=self.commit_wait_s * patience)
         return decided.result() if decided.done() and decided.exception() is None else None

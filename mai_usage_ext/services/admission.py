@@ -116,7 +116,7 @@ class Admission:
 
     def unchecked(self, placement: Placement) -> None:
         """The meter cannot check now: go on and count it, or refuse, as the organization says."""
-        if placement.organization.blocks_on_meter_failure:
+        if placement.blocks_on_meter_failure:
             tally.add("calls refused: meter unavailable")
             raise unchecked_refusal(placement.organization)
         tally.warn("calls admitted unchecked", "a call goes upstream before its hold is committed")

@@ -37,6 +37,13 @@ class Placement:
     openrouter_user_id: str | None = None
     has_limit: bool = False
 
+    @property
+    def blocks_on_meter_failure(self) -> bool:
+        """Who has a limit may not spend unchecked, unless the organization says so."""
+        if self.organization.on_meter_failure is None and self.has_limit:
+            return True
+        return self.organization.blocks_on_meter_failure
+
 
 class Newcomers(Protocol):
     """Finds a place for a user whom nobody has put anywhere, and names users to OpenRouter."""

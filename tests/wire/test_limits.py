@@ -337,6 +337,18 @@ class TestDatabaseAway:
             assert (await answer(rig))[0] == status
         await all_booked(rig)
 
+    async def test_a_user_with_a_limit_is_as_careful(self, sqlite_rig: Rig, tmp_path: Path) -> None:
+        rig = sqlite_rig
+        await member(rig, "alice", monthly_limit="5")
+        await rig.read()
+        with locked(tmp_path / "usage.db"):
+            assert (await answer(rig))[0] == 503
+        await organization(rig, on_meter_failure="allow")
+        await rig.read()
+        with locked(tmp_path / "usage.db"):
+            assert (await answer(rig))[0] == 200
+        await all_booked(rig)
+
     async def test_a_limit_that_nobody_could_check_is_owed_all_the_same(
         self, sqlite_rig: Rig, tmp_path: Path
     ) -> None:
