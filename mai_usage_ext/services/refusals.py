@@ -1,5 +1,6 @@
 """The sentences a person reads when a call of theirs does not go upstream."""
 
+from datetime import timedelta
 from decimal import ROUND_HALF_EVEN, ROUND_UP, Decimal
 
 from mai_usage_ext.errors import Refused
@@ -22,6 +23,7 @@ def limit_refusal(organization: Organization, verdict: Verdict, hold: Hold) -> R
     A user's own limit is told as theirs.
     """
     _, last_day = month_days(hold.day)
+    begins = (last_day + timedelta(days=1)).isoformat()
     whose = "Your own monthly limit" if verdict.is_users else "The monthly limit"
     spent, limit = _usd(verdict.spent_pusd), _usd(verdict.limit_pusd or 0)
     reserved = (
@@ -30,7 +32,7 @@ def limit_refusal(organization: Organization, verdict: Verdict, hold: Hold) -> R
     return Refused(
         f"{organization.name}: {whose} of {limit} does not allow this call: {spent} spent"
         f"{reserved}, and it may cost up to {_usd(hold.estimate_pusd, is_most=True)}. "
-        f"The limit starts anew after {last_day.isoformat()} ({organization.time_zone}). "
+        f"The limit starts anew on {begins} ({organization.time_zone}). "
         "Please ask your administrator to raise it.",
         code=402,
     )

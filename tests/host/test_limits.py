@@ -29,7 +29,7 @@ SEARCHES = 400
 ROUTES = (CHAT, OPENAI_CHAT, "/openai/responses", "/api/v1/messages")
 REFUSAL = re.compile(
     r"Quarry: The monthly limit of \$5\.00 does not allow this call: \$5\.20 spent, "
-    r"and it may cost up to \$\d+\.\d+\. The limit starts anew after 20\d\d-\d\d-\d\d "
+    r"and it may cost up to \$\d+\.\d+\. The limit starts anew on 20\d\d-\d\d-01 "
     r"\(Europe/Warsaw\)\. Please ask your administrator to raise it\."
 )
 
