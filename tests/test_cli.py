@@ -182,14 +182,21 @@ def test_the_doctor_finds_every_seam_and_names_what_is_wrong(
 ) -> None:
     environ = {**NEWEST.slim_environment(), "DATA_DIR": str(tmp_path / "data")}
     environ["MAI_USAGE_DATABASE_URL"] = f"sqlite:///{tmp_path}/usage.db"
+    environ["WEBUI_SECRET_KEY"] = "the secret of the host"
     assert examine(environ) == 0
     said = capsys.readouterr().out
     assert "MISSING" not in said
+    assert "secrets: sealed with a key derived from WEBUI_SECRET_KEY" in said
+    assert "people: open_webui.models.users.Users" in said
     assert "outgoing calls: aiohttp.ClientSession._request" in said
     assert "2 migrations to apply" in said
     assert not (tmp_path / "data").exists(), "nothing permanent"
-    assert examine({**environ, "BILLING_CURRENCY": "x"}) == 1
-    assert "BILLING_CURRENCY is 'x'" in capsys.readouterr().out
+    ring = {"BILLING_CURRENCY": "x", "MAI_USAGE_ENCRYPTION_KEYS": f"{NEW_RING},{OLD_RING}"}
+    assert examine({**environ, **ring}) == 1
+    said = capsys.readouterr().out
+    assert "BILLING_CURRENCY is 'x'" in said
+    assert "secrets: a ring of 2 encryption keys" in said
+    assert OLD_RING not in said
 
 
 def test_the_command_is_installed() -> None:
