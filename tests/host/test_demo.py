@@ -94,7 +94,7 @@ def test_with_a_key_it_plays_on_the_real_service_until_it_is_stopped(tmp_path: P
             # Every login that is printed works, and the traffic really went there.
             [url] = re.findall(r"Open +(http://\S+)", text)
             logins = re.findall(r"(\S+@\S+) +(\S+)", text)
-            assert len(logins) == 5
+            assert len(logins) == 6
             for email, password in logins:
                 form = {"email": email, "password": password}
                 assert Accounts(url).call("POST", "/api/v1/auths/signin", form)["token"]
