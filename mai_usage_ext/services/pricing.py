@@ -28,7 +28,7 @@ from mai_usage_ext.ports import (
     UnitOfWork,
 )
 from mai_usage_ext.services.audit import Audit
-from mai_usage_ext.services.organizations import checked_rate
+from mai_usage_ext.services.organization_fields import checked_rate
 
 __all__ = ["ModelPreview", "PricePreview", "Pricing"]
 
