@@ -5,6 +5,8 @@ doctor     what of the host, the settings and the database is found, and what to
 migrate    status, up, down
 rotate-keys  seal every stored secret anew with the newest key of the ring
 audit      verify that nobody has changed the audit trail
+reconcile  compare days with OpenRouter's own figures
+import-legacy  take over what mAI's in-tree prototype has stored
 simulate   a local OpenRouter with its own exact bill
 demo       simulator, host and meter together, with real chats
 """
@@ -15,14 +17,17 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeAlias
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from mai_usage_ext.errors import UsageError
+from mai_usage_ext.errors import BadInput, ConfigurationError, UsageError
 from mai_usage_ext.settings import Settings
 from mai_usage_ext.version import __version__
 
 if TYPE_CHECKING:
+    from mai_usage_ext.services.legacy import Progress
+    from mai_usage_ext.services.legacy_report import RowReport
     from mai_usage_ext.services.resealing import Resealed
     from mai_usage_ext.storage.migrate import MigrationState
 
@@ -57,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_migrate(commands)
     _add_rotate_keys(commands)
     _add_audit(commands)
+    _add_reconcile(commands)
+    _add_import_legacy(commands)
     _add_simulate(commands)
     _add_demo(commands)
     return parser
@@ -209,6 +216,92 @@ def _audit_verify(_args: argparse.Namespace) -> int:
     return 1
 
 
+def _add_reconcile(commands: "Commands") -> None:
+    parser = commands.add_parser(
+        "reconcile", help="compare completed UTC days with OpenRouter's own figures"
+    )
+    options: dict[str, Any] = {"type": _day, "required": True, "metavar": "DAY"}
+    parser.add_argument("--from", dest="first", help="the first day", **options)
+    parser.add_argument("--to", dest="last", help="the last day, included", **options)
+    parser.set_defaults(run=_reconcile)
+
+
+def _reconcile(args: argparse.Namespace) -> int:
+    from mai_usage_ext.maintenance import reconcile
+
+    if args.last < args.first:
+        raise BadInput("--to", got=args.last.isoformat(), expected="a day not before --from")
+    count = (args.last - args.first).days + 1
+    unexplained, done = 0, 0
+    with stoppable() as should_stop:
+        days = [args.first + timedelta(days=offset) for offset in range(count)]
+        for result in reconcile(os.environ, days, should_stop=should_stop):
+            done += 1
+            unexplained += sum(line.finding == "unexplained" for line in result.lines)
+            print(f"{done} of {count} days: {result.in_words()}", flush=True)
+    if done < count:
+        print("interrupted; run it again to go on", file=sys.stderr)
+        return 130
+    return 1 if unexplained else 0
+
+
+def _add_import_legacy(commands: "Commands") -> None:
+    parser = commands.add_parser(
+        "import-legacy", help="take over what mAI's in-tree prototype has stored"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="say all of it and write nothing")
+    parser.add_argument("--yes", action="store_true", help="write it")
+    parser.add_argument("--report", metavar="FILE", help="every row's fate, as lines of JSON")
+    parser.set_defaults(run=_import_legacy)
+
+
+def _import_legacy(args: argparse.Namespace) -> int:
+    from mai_usage_ext.maintenance import import_legacy
+    from mai_usage_ext.services.legacy_report import lines_of
+
+    if args.yes == args.dry_run:
+        print("mai-usage: add --dry-run to see what would come over, or --yes", file=sys.stderr)
+        return 2
+
+    def show(state: "Progress") -> None:
+        print(f"{state.done} of {state.total} organizations: {state.organization}", flush=True)
+
+    with _row_file(args.report) as write_row, stoppable() as should_stop:
+        report = import_legacy(
+            os.environ,
+            is_rehearsal=args.dry_run,
+            sink=write_row,
+            progress=show,
+            should_stop=should_stop,
+        )
+    for line in lines_of(report):
+        print(line)
+    if args.dry_run:
+        print("nothing was written; run it with --yes to import")
+    if report.was_interrupted:
+        print("interrupted; run it again to go on", file=sys.stderr)
+        return 130
+    return 0 if report.is_complete else 1
+
+
+@contextmanager
+def _row_file(path: str | None) -> "Iterator[Callable[[RowReport], None]]":
+    """Opened before anything is imported: a report that cannot be written stops it all."""
+    from mai_usage_ext.services.legacy_report import json_of
+
+    if path is None:
+        yield lambda _row: None
+        return
+    try:
+        file = Path(path).open("w", encoding="utf-8")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise ConfigurationError.of(
+            "--report", got=path, expected=f"a file that can be written ({error.strerror})"
+        ) from None
+    with file:
+        yield lambda row: print(json_of(row), file=file)
+
+
 def _add_simulate(commands: "Commands") -> None:
     from mai_usage_ext import simulator
 
@@ -223,6 +316,15 @@ def _add_demo(commands: "Commands") -> None:
     parser = commands.add_parser("demo", help="simulator, host and meter with real chats")
     demo.add_arguments(parser)
     parser.set_defaults(run=demo.run)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a day; expected one such as 2026-01-31"
+        ) from None
 
 
 def _port(text: str) -> int:

@@ -1,24 +1,42 @@
 """An operator's commands on the database, without starting a meter."""
 
-from collections.abc import Callable, Iterator, Mapping
+import asyncio
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 
-from mai_usage_ext.bootstrap import database_for
-from mai_usage_ext.errors import SchemaMismatch
+from mai_usage_ext.bootstrap import database_for, open_workbench
+from mai_usage_ext.bootstrap.reconciliation import wire_reconciliation
+from mai_usage_ext.errors import NotFound, PrototypePresent, SchemaMismatch
 from mai_usage_ext.host.seams import host_database_url, prototype_in_host
 from mai_usage_ext.ports import SystemClock
 from mai_usage_ext.services.audit import Audit, AuditVerdict
+from mai_usage_ext.services.legacy import LegacyImport, Progress
+from mai_usage_ext.services.legacy_report import ImportReport, RowReport
+from mai_usage_ext.services.live_settings import LiveSettings
+from mai_usage_ext.services.reconciliation import DayResult
 from mai_usage_ext.services.resealing import Resealed, reseal
 from mai_usage_ext.settings import Settings
 from mai_usage_ext.storage.audit import AuditRows
 from mai_usage_ext.storage.database import close_database, open_database
+from mai_usage_ext.storage.imports import ImportRows
+from mai_usage_ext.storage.legacy import LegacyTables, find_legacy, open_host_database
+from mai_usage_ext.storage.members import MemberRows
 from mai_usage_ext.storage.migrate import Migrator
+from mai_usage_ext.storage.organizations import OrganizationRows
 from mai_usage_ext.storage.sealed import SealedRows
+from mai_usage_ext.storage.sessions import transaction
+from mai_usage_ext.storage.settings import SettingRows
 from mai_usage_ext.storage.vault import vault_of
+from mai_usage_ext.storage.writer import LedgerWriter
 from mai_usage_ext.version import __version__
 
-__all__ = ["open_migrator", "reseal_secrets", "verify_audit"]
+__all__ = ["import_legacy", "open_migrator", "reconcile", "reseal_secrets", "verify_audit"]
+
+_DRAIN_S = 10.0
 
 
 @contextmanager
@@ -74,3 +92,98 @@ def verify_audit(environ: Mapping[str, str]) -> AuditVerdict:
     """Walk the audit trail from its first row to its end."""
     with _opened(environ) as (_, database):
         return Audit(AuditRows(database), clock=SystemClock()).verify()
+
+
+def import_legacy(
+    environ: Mapping[str, str],
+    *,
+    is_rehearsal: bool,
+    sink: Callable[[RowReport], None],
+    progress: Callable[[Progress], None],
+    should_stop: Callable[[], bool],
+) -> ImportReport:
+    """Import what mAI's prototype left, from our database or from the host's.
+
+    Raises ``NotFound`` where it left nothing, ``PrototypePresent`` while it is still in the host,
+    ``StorageUnavailable``.
+    """
+    if prototype_in_host():
+        raise PrototypePresent(
+            "the host still carries its own metering, which goes on counting; remove it from the "
+            "host, then import"
+        )
+    with _opened(environ) as (settings, database), _legacy(environ, database) as source:
+        return _legacy_import(settings, database, source).run(
+            is_rehearsal=is_rehearsal, sink=sink, progress=progress, should_stop=should_stop
+        )
+
+
+@contextmanager
+def _legacy(environ: Mapping[str, str], database: Any) -> Iterator[LegacyTables]:
+    """Where the prototype's tables are. Our migrations rename them where they meet them."""
+    found = find_legacy(database)
+    if found is not None:
+        yield found
+        return
+    with open_host_database(host_database_url(environ)) as host:
+        found = find_legacy(host)
+        if found is None:
+            raise NotFound(
+                "there are no tables of mAI's prototype, neither in our database nor in the host's "
+                "(DATABASE_URL)"
+            )
+        yield found
+
+
+def _legacy_import(settings: Settings, database: Any, source: LegacyTables) -> LegacyImport:
+    clock, vault = SystemClock(), vault_of(settings)
+    organizations = OrganizationRows(database, vault=vault)
+    audit = Audit(AuditRows(database), clock=clock)
+
+    def unit_of_work() -> Any:
+        return transaction(database)
+
+    live = LiveSettings(
+        SettingRows(database),
+        settings=settings,
+        vault=vault,
+        organization_exists=lambda one: organizations.get(one, at_ms=clock.now_ms()) is not None,
+        audit=audit,
+        unit_of_work=unit_of_work,
+        clock=clock,
+    )
+    live.reload()
+    return LegacyImport(
+        source,
+        ImportRows(database, vault),
+        organizations=organizations,
+        members=MemberRows(database),
+        settings=live,
+        audit=audit,
+        unit_of_work=unit_of_work,
+        clock=clock,
+    )
+
+
+def reconcile(
+    environ: Mapping[str, str], days: Sequence[date], *, should_stop: Callable[[], bool]
+) -> Iterator[DayResult]:
+    """Compare these UTC days with OpenRouter's figures one by one, while the host goes on.
+
+    Raises as ``Reconciliation.run_day`` does; what was compared before stays.
+    """
+    with _opened(environ) as (settings, _):
+        host_url = None if settings.database_url is not None else host_database_url(environ)
+    bench = open_workbench(settings, host_database_url=host_url, prototype=prototype_in_host())
+    name = f"reconcile:{os.getpid()}:{secrets.token_hex(4)}"
+    ledger = LedgerWriter(bench.database, owner=name, version=__version__)
+    ledger.start()
+    try:
+        reconciliation = wire_reconciliation(bench, settings, ledger)
+        for day in days:
+            if should_stop():
+                return
+            yield asyncio.run(reconciliation.run_day(day))
+    finally:
+        ledger.stop(timeout_s=_DRAIN_S)
+        bench.close()

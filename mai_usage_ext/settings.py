@@ -63,6 +63,9 @@ class Settings:
     alert_thresholds: tuple[int, ...]
     rate_limit: int
     key_check_ms: int
+    meter_httpx: bool
+    meter_requests: bool
+    seal_grace_ms: int
     given: frozenset[str] = frozenset()
 
     @classmethod
@@ -355,6 +358,32 @@ SETTINGS = (
         expected="a whole number from 1 to 86400",
         meaning="How often organizations' keys are compared with OpenRouter's and repaired.",
         parse=_whole(1, 86_400, scale=1000),
+    ),
+    Setting(
+        name="MAI_USAGE_METER_HTTPX",
+        field="meter_httpx",
+        default="true",
+        expected="true or false",
+        meaning="Meter calls of pipes and tools through `httpx`, `httpx2` and the `openai` "
+        "package, where installed.",
+        parse=_switch,
+    ),
+    Setting(
+        name="MAI_USAGE_METER_REQUESTS",
+        field="meter_requests",
+        default="true",
+        expected="true or false",
+        meaning="Meter calls of pipes and retrieval through `requests` and `urllib3`, where "
+        "installed.",
+        parse=_switch,
+    ),
+    Setting(
+        name="MAI_USAGE_SEAL_GRACE_MINUTES",
+        field="seal_grace_ms",
+        default="30",
+        expected="a whole number from 0 to 1440",
+        meaning="How long after an organization's midnight its day is sealed.",
+        parse=_whole(0, 1_440, scale=60_000),
     ),
 )
 

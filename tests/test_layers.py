@@ -33,8 +33,11 @@ LEVELS = (
 # they speak HTTP themselves, and the demo reads the ledger as an outsider would.
 FOREIGN: Mapping[str, frozenset[str]] = {
     "aiohttp": frozenset({"host", "openrouter", "simulator", "demo"}),
+    "brotli": frozenset({"host"}),
+    "brotlicffi": frozenset({"host"}),
     "cryptography": frozenset({"storage", "openrouter"}),
     "fastapi": frozenset({"api"}),
+    "httpx": frozenset({"host"}),
     "limits": frozenset({"api"}),
     "multidict": frozenset({"host", "openrouter", "simulator", "demo"}),
     "open_webui": frozenset({"host"}),
@@ -43,12 +46,15 @@ FOREIGN: Mapping[str, frozenset[str]] = {
     "psycopg": frozenset({"storage", "migrations"}),
     "pydantic": frozenset({"settings", "api"}),
     "redis": frozenset({"storage"}),
+    "requests": frozenset({"host"}),
     "schedule": frozenset({"jobs"}),
     "socketio": frozenset({"demo"}),
     "sqlite3": frozenset({"storage", "migrations", "demo"}),
     "starlette": frozenset({"api"}),
+    "urllib3": frozenset({"host"}),
     "uvicorn": frozenset({"host"}),
     "yarl": frozenset({"host", "openrouter", "simulator", "demo"}),
+    "zstandard": frozenset({"host"}),
 }
 
 

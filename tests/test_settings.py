@@ -32,6 +32,9 @@ BAD = {
     "MAI_USAGE_ALERT_THRESHOLDS": ["0", "101", "80;90", "1,2,3,4,5,6,7,8,9,10,11"],
     "MAI_USAGE_RATE_LIMIT": ["0", "1000001", "10/minute"],
     "MAI_USAGE_KEY_CHECK_SECONDS": ["0", "86401", "often"],
+    "MAI_USAGE_METER_HTTPX": ["maybe"],
+    "MAI_USAGE_METER_REQUESTS": ["2"],
+    "MAI_USAGE_SEAL_GRACE_MINUTES": ["-1", "1441", "soon"],
 }
 
 

@@ -13,6 +13,7 @@ from mai_usage_ext.api.members import add_member_routes
 from mai_usage_ext.api.pricing import add_pricing_routes
 from mai_usage_ext.api.problems import problem_route
 from mai_usage_ext.api.rate_limits import RateLimiter
+from mai_usage_ext.api.reconciliation import add_reconciliation_routes
 from mai_usage_ext.api.services import Provide
 from mai_usage_ext.api.settings import add_setting_routes
 from mai_usage_ext.api.usage import PREFIX
@@ -46,6 +47,7 @@ def admin_router(
         add_member_routes,
         add_pricing_routes,
         add_audit_routes,
+        add_reconciliation_routes,
     ):
         add_routes(router, door)
     return router

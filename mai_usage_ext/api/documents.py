@@ -15,6 +15,7 @@ __all__ = ["body_of", "problems"]
 _REASONS = {
     400: "The body cannot be read",
     404: "It does not exist, or not for the one who asked",
+    406: "The client takes none of the kinds there are",
     409: "What is there, or what is configured, does not allow it",
     412: "It was changed since it was read",
     413: "The body is too long",

@@ -9,10 +9,12 @@ from mai_usage_ext.services.health import HealthCheck
 from mai_usage_ext.services.key_check import KeyCheck
 from mai_usage_ext.services.keys import Keys
 from mai_usage_ext.services.limit_events import LimitEvents
+from mai_usage_ext.services.live import LiveUsage
 from mai_usage_ext.services.live_settings import LiveSettings
 from mai_usage_ext.services.members import Members
 from mai_usage_ext.services.organizations import Organizations
 from mai_usage_ext.services.pricing import Pricing
+from mai_usage_ext.services.reconciliation import Reconciliation
 from mai_usage_ext.services.reports import Reports
 
 __all__ = ["ApiServices", "Provide"]
@@ -32,7 +34,9 @@ class ApiServices:
     key_check: KeyCheck
     audit: Audit
     live_settings: LiveSettings
+    live_usage: LiveUsage
     limit_events: LimitEvents
+    reconciliation: Reconciliation
 
 
 Provide = Callable[[], ApiServices]

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 
 from mai_usage_ext.api.access import Door
 from mai_usage_ext.api.documents import problems
+from mai_usage_ext.api.events import add_event_routes
 from mai_usage_ext.api.problems import problem, problem_route
 from mai_usage_ext.api.rate_limits import RateLimiter
 from mai_usage_ext.api.schemas.usage import HealthOut, MyOrganizationOut, TodayUsageOut
@@ -62,6 +63,8 @@ def usage_router(
         place = found.directory.organization_of(str(user.id))
         usage, as_of_ms = found.reports.today(place.organization)
         return TodayUsageOut.at(place.organization.id, usage, as_of_ms)
+
+    add_event_routes(router, door)
 
     @router.get("/health", response_model=HealthOut, responses=problems(404))
     def health(_actor: Actor = door.admin) -> HealthOut:

@@ -49,7 +49,12 @@ class Installation:
         self._is_strict = is_strict
         self._seams = seams
         self._meter: Meter | None = None
-        self._outbound = Outbound(settings.base_urls, on_start_failure=settings.on_start_failure)
+        self._outbound = Outbound(
+            settings.base_urls,
+            on_start_failure=settings.on_start_failure,
+            httpx=settings.meter_httpx,
+            requests=settings.meter_requests,
+        )
         self._user_events = UserEvents(self._user_deleted)
         self.problems: Sequence[str] = ()
         redis_url = settings.redis_url

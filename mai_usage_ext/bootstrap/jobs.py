@@ -2,47 +2,94 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from mai_usage_ext.bootstrap.workbench import Workbench
 from mai_usage_ext.errors import StorageUnavailable
 from mai_usage_ext.guard import tally
-from mai_usage_ext.jobs.thread import Job
+from mai_usage_ext.jobs.thread import Job, JobThread
 from mai_usage_ext.openrouter.prices import PriceBook
-from mai_usage_ext.ports import SystemClock
+from mai_usage_ext.ports import JobLeases, SystemClock
+from mai_usage_ext.services.job_reports import JobReports
 from mai_usage_ext.services.key_check import KeyCheck
+from mai_usage_ext.services.leases import LeasedJob
+from mai_usage_ext.services.reconciliation import Reconciliation
 from mai_usage_ext.services.recovery import Recovery
+from mai_usage_ext.services.sealing import Sealing
 from mai_usage_ext.services.settlement import Settlement
 from mai_usage_ext.settings import Settings
+from mai_usage_ext.storage.job_leases import JobLeaseRows
+from mai_usage_ext.storage.sealing import SealRows
 
-__all__ = ["jobs_of"]
+__all__ = ["Jobs", "jobs_of"]
 
 # A setting that was changed in another process holds here after this long at most.
 _SETTINGS_EVERY_S = 2
 _PRICES_EVERY_S = 3600
 _DELETED_USERS_EVERY_S = 3600
+_SEALING_EVERY_S = 60
+_RECONCILIATION_EVERY_S = 3600
+# How often a process asks whether a shared job is due and free. With the twenty seconds of a lease
+# on top, somebody takes over from a dead process within half a minute.
+_ASK_EVERY_S = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jobs:
+    """What the job thread runs, and who tells how it goes."""
+
+    thread: JobThread
+    reports: JobReports
 
 
 def jobs_of(
     bench: Workbench,
     settings: Settings,
     *,
+    owner: str,
     settlement: Settlement,
     prices: PriceBook,
     key_check: KeyCheck,
-) -> list[Job]:
-    """Each looks at the data and may run twice, in this process or another."""
-    recovery = Recovery(bench.holds, clock=SystemClock())
+    reconciliation: Reconciliation,
+    at_end: Callable[[], Awaitable[None]],
+) -> Jobs:
+    """Each looks at the data and may run twice, in this process or another.
+
+    What keeps a process itself up to date runs in every one; so does what many can share out among
+    them, such as settlement. The rest runs in one, under a lease; ``owner`` names this process.
+    """
+    clock = SystemClock()
+    recovery = Recovery(bench.holds, clock=clock)
+    sealing = Sealing(SealRows(bench.database), grace_ms=settings.seal_grace_ms, clock=clock)
     recovery_s = max(1, settings.lease_ms // 3000)
     key_check_s = max(1, settings.key_check_ms // 1000)
     reload, forget = bench.live_settings.reload, bench.members.forget_deleted
-    return [
+    own = [
         Job(name="recovery", every_s=recovery_s, run=_in_thread(recovery.run_once)),
         Job(name="settlement", every_s=1, run=settlement.run_once),
         Job(name="settings", every_s=_SETTINGS_EVERY_S, run=_in_thread(reload)),
         Job(name="prices", every_s=_PRICES_EVERY_S, run=prices.refresh),
         Job(name="keys", every_s=key_check_s, run=key_check.run_once),
-        Job(name="deleted users", every_s=_DELETED_USERS_EVERY_S, run=_in_thread(forget)),
     ]
+    shared = [
+        Job(name="sealing", every_s=_SEALING_EVERY_S, run=sealing.run_once),
+        Job(name="reconciliation", every_s=_RECONCILIATION_EVERY_S, run=reconciliation.run_once),
+        Job(
+            name="deleted users",
+            every_s=_DELETED_USERS_EVERY_S,
+            run=lambda: asyncio.to_thread(forget),
+        ),
+    ]
+    leases = JobLeaseRows(bench.database, owner=owner)
+    thread = JobThread([*own, *(_leased(job, leases) for job in shared)], at_end=at_end)
+    every_s = {job.name: job.every_s for job in (*own, *shared)}
+    reports = JobReports(leases, every_s=every_s, own=thread.records, clock=clock)
+    return Jobs(thread=thread, reports=reports)
+
+
+def _leased(job: Job, leases: JobLeases) -> Job:
+    leased = LeasedJob(job.name, job.run, every_s=job.every_s, leases=leases)
+    return Job(name=job.name, every_s=_ASK_EVERY_S, run=leased.run, is_shared=True)
 
 
 def _in_thread(work: Callable[[], object]) -> Callable[[], Awaitable[object]]:

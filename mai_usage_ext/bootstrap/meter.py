@@ -9,11 +9,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from mai_usage_ext.api.services import ApiServices
-from mai_usage_ext.bootstrap.jobs import jobs_of
+from mai_usage_ext.bootstrap.jobs import Jobs, jobs_of
 from mai_usage_ext.bootstrap.keys import wire_keys
+from mai_usage_ext.bootstrap.reconciliation import wire_reconciliation
 from mai_usage_ext.bootstrap.workbench import Workbench, open_workbench
-from mai_usage_ext.host.outbound import Gate, Outbound
-from mai_usage_ext.jobs.thread import JobThread
+from mai_usage_ext.host.gate import Gate
+from mai_usage_ext.host.outbound import Outbound
+from mai_usage_ext.host.serving import server_is_stopping
 from mai_usage_ext.openrouter.client import OpenRouterClient
 from mai_usage_ext.openrouter.prices import PriceBook
 from mai_usage_ext.ports import Hold, HostUsers, LookupKeys, NoKeys, SystemClock
@@ -22,10 +24,12 @@ from mai_usage_ext.services.call_keys import CallKeys
 from mai_usage_ext.services.directory import Directory
 from mai_usage_ext.services.health import HealthCheck
 from mai_usage_ext.services.key_check import KeyCheck
+from mai_usage_ext.services.live import LiveUsage
 from mai_usage_ext.services.recording import Recording
 from mai_usage_ext.services.reports import Reports
 from mai_usage_ext.services.settlement import Settlement
 from mai_usage_ext.settings import Settings
+from mai_usage_ext.storage.live import LiveRows
 from mai_usage_ext.storage.writer import LedgerWriter
 from mai_usage_ext.version import __version__
 
@@ -124,18 +128,19 @@ class Meter:
             other_keys=KeysInOrder(bench, host_keys, lambda: live.current.provisioning_key),
             clock=self._clock,
         )
-        jobs = JobThread(
-            jobs_of(
-                bench,
-                self._settings,
-                settlement=settlement,
-                prices=prices,
-                key_check=key_check,
-            ),
+        reconciliation = wire_reconciliation(bench, self._settings, ledger)
+        jobs = jobs_of(
+            bench,
+            self._settings,
+            owner=owner,
+            settlement=settlement,
+            prices=prices,
+            key_check=key_check,
+            reconciliation=reconciliation,
             at_end=client.close,
         )
-        jobs.start()
-        self._stop.append(lambda: jobs.stop(timeout_s=_DRAIN_S))
+        jobs.thread.start()
+        self._stop.append(lambda: jobs.thread.stop(timeout_s=_DRAIN_S))
         directory = self._directory = Directory(
             bench.organization_rows,
             newcomers=bench.newcomers,
@@ -158,9 +163,18 @@ class Meter:
             refuses_unknown=self._settings.on_start_failure == "block",
         )
         self._stop.append(self.gate.close)
+        reports = Reports(bench.usage, bench.holds, clock=self._clock)
+        live_usage = LiveUsage(
+            LiveRows(bench.database),
+            reports,
+            organizations=bench.organization_rows,
+            clock=self._clock,
+            is_stopping=server_is_stopping,
+        )
+        self._stop.append(live_usage.close)
         self.services = ApiServices(
             directory=directory,
-            reports=Reports(bench.usage, bench.holds, clock=self._clock),
+            reports=reports,
             health=_health(bench, ledger, jobs, key_check),
             organizations=bench.organizations,
             members=bench.members,
@@ -169,7 +183,9 @@ class Meter:
             key_check=key_check,
             audit=bench.audit,
             live_settings=live,
+            live_usage=live_usage,
             limit_events=bench.limit_events,
+            reconciliation=reconciliation,
         )
 
     def _started_ledger(self, bench: Workbench, owner: str) -> LedgerWriter:
@@ -189,12 +205,17 @@ class Meter:
 
 @asynccontextmanager
 async def metering(settings: Settings) -> AsyncIterator[Meter]:
-    """The meter in a program that is not Open WebUI: every aiohttp call to a metered base URL.
+    """The meter in a program that is not Open WebUI: every call to a metered base URL.
 
     ``mai_usage_ext.host.caller.current_caller`` tells it who calls.
     """
     meter = Meter(settings, host_database_url=None, host_keys=NoKeys)
-    outbound = Outbound(settings.base_urls, on_start_failure=settings.on_start_failure)
+    outbound = Outbound(
+        settings.base_urls,
+        on_start_failure=settings.on_start_failure,
+        httpx=settings.meter_httpx,
+        requests=settings.meter_requests,
+    )
     await meter.start()
     outbound.gate = meter.gate
     outbound.install()
@@ -206,7 +227,7 @@ async def metering(settings: Settings) -> AsyncIterator[Meter]:
 
 
 def _health(
-    bench: Workbench, ledger: LedgerWriter, jobs: JobThread, key_check: KeyCheck
+    bench: Workbench, ledger: LedgerWriter, jobs: Jobs, key_check: KeyCheck
 ) -> HealthCheck:
     def of_the_settings() -> str | None:
         problems = bench.live_settings.view().problems
@@ -219,10 +240,11 @@ def _health(
     return HealthCheck(
         ledger,
         bench.holds,
+        jobs=jobs.reports.look,
         version=__version__,
         complaints=(
             lambda: None if ledger.healthy else f"the writer fails: {ledger.last_error}",
-            lambda: None if jobs.is_alive else "the job thread is not running",
+            lambda: None if jobs.thread.is_alive else "the job thread is not running",
             of_the_settings,
             of_the_keys,
         ),

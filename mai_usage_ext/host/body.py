@@ -13,9 +13,9 @@ import aiohttp
 from aiohttp.streams import AsyncStreamIterator, ChunkTupleAsyncStreamIterator
 
 from mai_usage_ext.guard import shielded, tally
-from mai_usage_ext.host.watch import Watch
+from mai_usage_ext.host.watch import Commit, Watch
 
-__all__ = ["MeteredBody"]
+__all__ = ["MeteredBody", "committed"]
 
 
 class MeteredBody:
@@ -104,16 +104,19 @@ class MeteredBody:
         return data
 
     async def _committed(self) -> None:
-        """Wait for the entry's commit, for a bounded time. Cancelling the wait cancels nothing."""
-        commit = self._watch.finish()
-        if commit is None or commit.done():
-            return
-        with shielded("waiting for a settlement"):
-            waiter = asyncio.wrap_future(commit)
-            waiter.add_done_callback(_looked_at)
-            _, late = await asyncio.wait({waiter}, timeout=self._commit_wait_s)
-            if late:
-                tally.add("settlements not waited for")
+        await committed(self._watch.finish(), self._commit_wait_s)
+
+
+async def committed(commit: Commit | None, seconds: float) -> None:
+    """Wait for an entry's commit, for a bounded time. Cancelling the wait cancels nothing."""
+    if commit is None or commit.done():
+        return
+    with shielded("waiting for a settlement"):
+        waiter = asyncio.wrap_future(commit)
+        waiter.add_done_callback(_looked_at)
+        _, late = await asyncio.wait({waiter}, timeout=seconds)
+        if late:
+            tally.add("settlements not waited for")
 
 
 def _dropped(loop: asyncio.AbstractEventLoop, watch: Watch) -> None:

@@ -1,4 +1,4 @@
-"""A refusal that looks to the host like an answer from upstream.
+"""A refusal that looks to its caller like an answer from upstream.
 
 aiohttp's own ``ClientResponse`` cannot be built by hand on 3.14, so this has the part of it that is
 read: status, headers, json, text, read, content, raise_for_status, and use as a context manager.
@@ -18,25 +18,29 @@ from yarl import URL
 
 from mai_usage_ext.errors import Refused
 
-__all__ = ["RefusedResponse"]
+__all__ = ["RefusedResponse", "body_of", "headers_of"]
+
+
+def body_of(refused: Refused) -> bytes:
+    """An error in OpenRouter's shape. Its message shows in the host's chat."""
+    return json.dumps({"error": {"code": refused.code, "message": str(refused)}}).encode()
+
+
+def headers_of(body: bytes) -> dict[str, str]:
+    return {"Content-Type": "application/json", "Content-Length": str(len(body))}
 
 
 class RefusedResponse:
     """An OpenRouter-shaped error body, already complete. ``text`` shows in the host's chat."""
 
     def __init__(self, refused: Refused, *, method: str, url: object) -> None:
-        body = {"error": {"code": refused.code, "message": str(refused)}}
-        self._body = json.dumps(body).encode()
+        self._body = body_of(refused)
         self._message = str(refused)
         self.status = refused.code
         self.reason = HTTPStatus(refused.code).phrase
         self.method = method
         self.url = self.real_url = URL(str(url))
-        self.headers = CIMultiDictProxy(
-            CIMultiDict(
-                {"Content-Type": "application/json", "Content-Length": str(len(self._body))}
-            )
-        )
+        self.headers = CIMultiDictProxy(CIMultiDict(headers_of(self._body)))
         self.content_type = "application/json"
         self.charset = "utf-8"
         self.ok = False

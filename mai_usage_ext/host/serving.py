@@ -2,10 +2,11 @@
 
 import importlib
 import os
+import signal
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["host_app", "is_served", "serve"]
+__all__ = ["host_app", "is_served", "serve", "server_is_stopping"]
 
 _MARK = "_MAI_USAGE_SERVED"
 _HOST_APP = "open_webui.main:app"
@@ -22,6 +23,16 @@ def host_app() -> Any:
 def is_served() -> bool:
     """Whether this process, or the one that started it, is ``mai-usage serve``."""
     return os.environ.get(_MARK) == "true"
+
+
+def server_is_stopping() -> bool:
+    """Whether uvicorn wants to end and waits for open connections to be through.
+
+    It tells an app only after they are, so whoever keeps one open has to look. uvicorn handles the
+    signals with a method of its server; under any other server the answer is no.
+    """
+    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return getattr(server, "should_exit", False) is True
 
 
 def serve(

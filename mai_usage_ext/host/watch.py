@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -14,7 +15,7 @@ from mai_usage_ext.ports import Hold, Source
 from mai_usage_ext.services.entries import Timing
 from mai_usage_ext.services.recording import Recording
 
-__all__ = ["Watch"]
+__all__ = ["Commit", "Later", "Watch"]
 
 # An answer that takes longer than this has its id written down while it runs, so that a crash does
 # not lose it. Shorter ones carry it in their settlement, which saves a commit.
@@ -27,19 +28,26 @@ MAX_BODY_BYTES = 32 * 1024 * 1024
 _VECTOR = re.compile(rb'"embedding"\s*:\s*\[[^\]\[{}"]*\]')
 
 Commit = Future[Any]
+Later = Callable[..., asyncio.TimerHandle | None]
 
 
 class Watch:
-    """Bytes of one answer pass by ``saw``; ``finish`` books what they said, once."""
+    """Bytes of one answer pass by ``saw``; ``finish`` books what they said, once.
+
+    ``later`` runs something after so many seconds; threads have to give one, as no event loop runs
+    there. ``decode`` reads bytes that are passed as they were encoded.
+    """
 
     __slots__ = (
         "__weakref__",
         "_commit",
+        "_decode",
         "_first_byte_at",
         "_header_id",
         "_hold",
         "_identified",
         "_identifying",
+        "_later",
         "_parts",
         "_recording",
         "_size",
@@ -58,12 +66,16 @@ class Watch:
         header_id: str | None,
         is_stream: bool,
         started_at: float,
+        later: Later | None = None,
+        decode: Callable[[bytes], bytes] | None = None,
     ) -> None:
         self._hold = hold
         self._recording = recording
         self._status = status
         self._header_id = header_id
         self._stream = StreamWatcher(header_id=header_id) if is_stream else None
+        self._later: Later = later or asyncio.get_running_loop().call_later
+        self._decode = decode
         self._parts: list[bytes] = []
         self._size = 0
         self._started_at = started_at
@@ -85,6 +97,8 @@ class Watch:
         try:
             if self._first_byte_at is None and data:
                 self._first_byte_at = time.monotonic()
+            if self._decode is not None:
+                data = self._decode(data)
             if stream is None:
                 self._keep(data)
                 return False
@@ -156,9 +170,10 @@ class Watch:
     def _note_id(self, generation_id: str | None) -> None:
         if generation_id is not None and not self._identified:
             self._identified = True
-            loop = asyncio.get_running_loop()
-            self._identifying = loop.call_later(IDENTIFY_AFTER_S, self._identify, generation_id)
+            self._identifying = self._later(IDENTIFY_AFTER_S, self._identify, generation_id)
 
     def _identify(self, generation_id: str) -> None:
+        if self.is_finished:
+            return
         with shielded("identifying a call"):
             self._recording.identified(self._hold, generation_id)

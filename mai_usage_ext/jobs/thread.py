@@ -3,11 +3,12 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import schedule
 
 from mai_usage_ext.guard import shielded
+from mai_usage_ext.ports import Clock, JobRecord, SystemClock
 
 __all__ = ["Job", "JobThread"]
 
@@ -16,20 +17,32 @@ _TICK_S = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A piece of work that looks at the data and may run twice. ``every_s`` is seconds."""
+    """A piece of work that looks at the data and may run twice. ``every_s`` is seconds.
+
+    One that ``is_shared`` by all processes has its records where its lease is.
+    """
 
     name: str
     every_s: int
     run: Callable[[], Awaitable[object]]
+    is_shared: bool = False
 
 
 class JobThread:
     """Runs jobs side by side until stopped: one that waits for a slow server, or fails, holds up
     nobody. A job is not begun again while it is at work."""
 
-    def __init__(self, jobs: Sequence[Job], *, at_end: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        *,
+        at_end: Callable[[], Awaitable[None]],
+        clock: Clock | None = None,
+    ) -> None:
         self._jobs = jobs
         self._at_end = at_end
+        self._clock = clock or SystemClock()
+        self._records = {job.name: JobRecord(name=job.name) for job in jobs if not job.is_shared}
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._at_work: dict[str, asyncio.Task[None]] = {}
@@ -54,6 +67,10 @@ class JobThread:
     def is_alive(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
+    def records(self) -> list[JobRecord]:
+        """How the jobs of this process went that no other shares."""
+        return list(self._records.values())
+
     async def _work(self) -> None:
         scheduler = schedule.Scheduler()
         for job in self._jobs:
@@ -67,7 +84,22 @@ class JobThread:
     def _begin(self, job: Job) -> None:
         earlier = self._at_work.get(job.name)
         if earlier is None or earlier.done():
-            self._at_work[job.name] = asyncio.create_task(_shielded(job))
+            self._at_work[job.name] = asyncio.create_task(self._run(job))
+
+    async def _run(self, job: Job) -> None:
+        self._note(job, begun_ms=self._clock.now_ms())
+        with shielded(f"running the job {job.name}"):
+            try:
+                await job.run()
+            except Exception as error:
+                self._note(job, problem=str(error) or type(error).__name__)
+                raise
+            self._note(job, succeeded_ms=self._clock.now_ms(), problem=None)
+
+    def _note(self, job: Job, **changes: int | str | None) -> None:
+        record = self._records.get(job.name)
+        if record is not None:
+            self._records[job.name] = replace(record, **changes)  # type: ignore[arg-type]
 
     async def _end(self) -> None:
         tasks = list(self._at_work.values())
@@ -76,8 +108,3 @@ class JobThread:
         await asyncio.gather(*tasks, return_exceptions=True)
         with shielded("closing the job thread"):
             await self._at_end()
-
-
-async def _shielded(job: Job) -> None:
-    with shielded(f"running the job {job.name}"):
-        await job.run()

@@ -9,7 +9,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from mai_usage_ext.errors import BadInput
 
-__all__ = ["billing_day", "day_bounds_ms", "month_days", "month_of", "previous_days", "zone"]
+__all__ = [
+    "billing_day",
+    "day_bounds_ms",
+    "is_over",
+    "month_days",
+    "month_of",
+    "previous_days",
+    "zone",
+]
 
 
 def zone(name: str, *, field: str = "timezone") -> ZoneInfo:
@@ -28,6 +36,26 @@ def billing_day(instant_ms: int, zone_name: str) -> date:
 def day_bounds_ms(day: date, zone_name: str) -> tuple[int, int]:
     """First instant of ``day`` in the zone, and first instant of the day after it."""
     return _midnight_ms(day, zone_name), _midnight_ms(day + timedelta(days=1), zone_name)
+
+
+def is_over(
+    day: date,
+    *,
+    at_ms: int,
+    time_zone: str,
+    next_time_zone: str | None = None,
+    next_from_ms: int | None = None,
+) -> bool:
+    """Whether no instant from ``at_ms`` on can lie in ``day``, as far as is planned.
+
+    ``next_time_zone`` holds from ``next_from_ms`` on. Until then a day has to be over in both
+    zones: one that lies further west brings back a day that had ended.
+    """
+    if next_time_zone is None or next_from_ms is None:
+        return day < billing_day(at_ms, time_zone)
+    if at_ms >= next_from_ms:
+        return day < billing_day(at_ms, next_time_zone)
+    return day < billing_day(at_ms, time_zone) and day < billing_day(next_from_ms, next_time_zone)
 
 
 def month_of(day: date) -> str:

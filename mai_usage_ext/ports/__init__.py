@@ -39,6 +39,7 @@ from mai_usage_ext.ports.hosts import (
     HostUser,
     HostUsers,
 )
+from mai_usage_ext.ports.jobs import JobLeases, JobRecord
 from mai_usage_ext.ports.keys import (
     KeyFacts,
     KeyManagement,
@@ -50,7 +51,19 @@ from mai_usage_ext.ports.keys import (
     SealedSecret,
     SealedStore,
 )
+from mai_usage_ext.ports.legacy import (
+    ImportedGeneration,
+    ImportedOrganization,
+    ImportedUsage,
+    ImportMark,
+    ImportStore,
+    LegacyRow,
+    LegacySource,
+    UsageKind,
+    UsageSums,
+)
 from mai_usage_ext.ports.limits import LimitEventRecord, LimitEventStore
+from mai_usage_ext.ports.live import Figures, LiveStore
 from mai_usage_ext.ports.organizations import (
     DEFAULT_ID,
     UNASSIGNED,
@@ -68,6 +81,7 @@ from mai_usage_ext.ports.organizations import (
     Role,
 )
 from mai_usage_ext.ports.prices import StoredPrices
+from mai_usage_ext.ports.sealing import LiveDay, SealStore
 from mai_usage_ext.ports.secrets import (
     NoVault,
     Vault,
@@ -89,6 +103,7 @@ __all__ = [
     "AuditRecord",
     "AuditTrail",
     "Clock",
+    "Figures",
     "Generation",
     "Generations",
     "Hold",
@@ -96,6 +111,13 @@ __all__ = [
     "HoldStore",
     "HostUser",
     "HostUsers",
+    "ImportMark",
+    "ImportStore",
+    "ImportedGeneration",
+    "ImportedOrganization",
+    "ImportedUsage",
+    "JobLeases",
+    "JobRecord",
     "KeyFacts",
     "KeyManagement",
     "KeyRecord",
@@ -104,8 +126,12 @@ __all__ = [
     "KeyTerms",
     "Ledger",
     "LedgerEntry",
+    "LegacyRow",
+    "LegacySource",
     "LimitEventRecord",
     "LimitEventStore",
+    "LiveDay",
+    "LiveStore",
     "LookupKeys",
     "Member",
     "MemberStore",
@@ -125,6 +151,7 @@ __all__ = [
     "Prices",
     "RemoteKey",
     "Role",
+    "SealStore",
     "SealedSecret",
     "SealedStore",
     "SettingStore",
@@ -133,7 +160,9 @@ __all__ = [
     "StoredSetting",
     "SystemClock",
     "UnitOfWork",
+    "UsageKind",
     "UsageStore",
+    "UsageSums",
     "UsageTotals",
     "Vault",
     "Verdict",

@@ -75,7 +75,8 @@ class Hold:
 
     ``estimate_pusd`` is billed money. ``day`` and ``month`` are the ones the entry will be booked
     on, in the organization's zone at ``at_ms``. ``owner`` is the process that made the call; the
-    hold is its own until that process's lease runs out.
+    hold is its own until that process's lease runs out. ``key_hash`` is OpenRouter's hash of the
+    key the call carries, the SHA-256 of its secret; empty where it is not known.
     """
 
     id: str
@@ -90,6 +91,7 @@ class Hold:
     month: str
     at_ms: int
     owner: str
+    key_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +135,7 @@ class LedgerEntry:
     first_byte_ms: int | None
     duration_ms: int | None
     booked_at_ms: int
+    key_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,10 +52,12 @@ class KeyState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrganizationKey:
-    """The key an organization's calls carry; ``secret`` is there in state ``ACTIVE`` only."""
+    """The key an organization's calls carry; ``secret`` is there in state ``ACTIVE`` only, with
+    OpenRouter's hash of it."""
 
     state: KeyState
     secret: str | None = field(default=None, repr=False)
+    hash: str | None = None
 
 
 NO_KEY = OrganizationKey(state=KeyState.NONE)
@@ -171,7 +173,8 @@ class Membership:
 class Member(Membership):
     """One stretch of a user's history. ``valid_to_ms`` is ``None`` while it has no end.
 
-    ``source`` says who put them there: ``admin``, ``rule``, ``default`` or ``unmapped``.
+    ``source`` says who put them there: ``admin``, ``rule``, ``default``, ``unmapped`` or
+    ``imported``.
     """
 
     valid_from_ms: int

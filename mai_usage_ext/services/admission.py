@@ -1,5 +1,6 @@
 """Before a call goes upstream: whose it is, what it may cost, and the hold that says so."""
 
+import hashlib
 import secrets
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -10,17 +11,21 @@ from mai_usage_ext.guard import tally
 from mai_usage_ext.metering.days import billing_day, month_of
 from mai_usage_ext.metering.estimate import ModelPrice, Request, estimate, tokens_within
 from mai_usage_ext.metering.money import MAX_PUSD, billed_pusd
-from mai_usage_ext.ports import Clock, Hold, KeyState, Ledger, Organization, Prices, Verdict
+from mai_usage_ext.metering.purposes import is_task
+from mai_usage_ext.ports import (
+    Clock,
+    Hold,
+    KeyState,
+    Ledger,
+    Organization,
+    OrganizationKey,
+    Prices,
+    Verdict,
+)
 from mai_usage_ext.services.directory import Placement
 from mai_usage_ext.services.refusals import key_refusal, limit_refusal, unchecked_refusal
 
 __all__ = ["Admission", "Application", "Dispatch"]
-
-# Titles, tags and the like, which the host asks for by itself: nobody waits for them, so a refusal
-# is no news.
-_BACKGROUND = frozenset(
-    {"title", "tags", "follow_up", "query", "image_prompt", "autocomplete", "emoji"}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +72,17 @@ class Admission:
         self._clock = clock
 
     def apply(
-        self, placement: Placement, request: Request, *, purpose: str, may_cut: bool = True
+        self,
+        placement: Placement,
+        request: Request,
+        *,
+        purpose: str,
+        may_cut: bool = True,
+        bearer: str | None = None,
+        may_swap: bool = True,
     ) -> Application:
-        """Queue the hold for one call; ``may_cut`` says that its answer can be bounded.
+        """Queue the hold for one call; ``may_cut`` says that its answer can be bounded. ``bearer``
+        is the key the host sends it with, ``may_swap`` that the organization's goes in its place.
 
         Raises ``Refused`` for an organization that is deactivated or whose key cannot be used, and
         when the queue is full and the organization does not spend unchecked.
@@ -78,6 +91,8 @@ class Admission:
         self._check_standing(organization)
         price = self._prices.of(request.model) if request.model else None
         hold, least = self._hold(placement, request, price, purpose=purpose)
+        own = organization.key if may_swap else None
+        hold = replace(hold, key_hash=_hash_of(own, bearer))
         try:
             decided = self._ledger.place(
                 hold,
@@ -99,7 +114,8 @@ class Admission:
         hold, placement = application.hold, application.placement
         max_tokens = None
         if verdict is not None and verdict.granted_pusd is None:
-            quiet = hold.purpose in _BACKGROUND
+            # Nobody waits for a background task, so its refusal is no news.
+            quiet = is_task(hold.purpose)
             tally.add(
                 "background tasks refused by a limit" if quiet else "calls refused by a limit"
             )
@@ -191,3 +207,12 @@ class Admission:
             owner=self._owner,
         )
         return hold, None if raw.least_pusd is None else billed(raw.least_pusd)
+
+
+def _hash_of(own: OrganizationKey | None, bearer: str | None) -> str:
+    """OpenRouter's hash of the key that a call carries, or nothing where it carries none."""
+    if own is not None and own.secret is not None:
+        bearer = own.secret
+        if own.hash is not None:
+            return own.hash
+    return hashlib.sha256(bearer.encode()).hexdigest() if bearer else ""

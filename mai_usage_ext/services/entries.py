@@ -61,4 +61,5 @@ def entry_of(
         first_byte_ms=timing.first_byte_ms,
         duration_ms=timing.duration_ms,
         booked_at_ms=booked_at_ms,
+        key_hash=hold.key_hash,
     )

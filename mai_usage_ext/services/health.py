@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from mai_usage_ext.errors import StorageError
 from mai_usage_ext.guard import tally
 from mai_usage_ext.ports import HoldState, HoldStore, Ledger
+from mai_usage_ext.services.job_reports import JobReport
 
 __all__ = ["Health", "HealthCheck"]
 
@@ -19,6 +20,7 @@ class Health:
     queue_depth: int
     unsettled: Mapping[HoldState, int]
     counts: dict[str, int]
+    jobs: Sequence[JobReport] = ()
 
     @property
     def is_well(self) -> bool:
@@ -35,23 +37,29 @@ class HealthCheck:
         *,
         version: str,
         complaints: Sequence[Callable[[], str | None]],
+        jobs: Callable[[], Sequence[JobReport]] = tuple,
     ) -> None:
         self._ledger = ledger
         self._holds = holds
         self._version = version
         self._complaints = complaints
+        self._jobs = jobs
 
     def look(self) -> Health:
         reasons = [reason for complain in self._complaints if (reason := complain())]
         unsettled: Mapping[HoldState, int] = {}
+        jobs: Sequence[JobReport] = ()
         try:
             unsettled = self._holds.counts()
+            jobs = self._jobs()
         except StorageError as error:
             reasons.append(f"the database does not answer: {error}")
+        reasons += [complaint for job in jobs if (complaint := job.complaint)]
         return Health(
             version=self._version,
             reasons=reasons,
             queue_depth=self._ledger.depth,
             unsettled=unsettled,
             counts=tally.snapshot(),
+            jobs=jobs,
         )

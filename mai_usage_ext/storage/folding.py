@@ -16,7 +16,17 @@ from mai_usage_ext.ports import Hold, HoldState, LedgerEntry, Outcome, Verdict
 from mai_usage_ext.storage.budgets import ORGANIZATION, Budget, Budgets, MonthKey
 from mai_usage_ext.storage.changes import Change, Defer, Identify, Insist, Place, Settle, Void
 
-__all__ = ["CellKey", "HoldRow", "Plan", "Result", "cell_key", "entry_key", "fold", "month_keys"]
+__all__ = [
+    "CellKey",
+    "HoldRow",
+    "Plan",
+    "Result",
+    "amounts",
+    "cell_key",
+    "entry_key",
+    "fold",
+    "month_keys",
+]
 
 Result = bool | Verdict | None
 """What the one who waits is told: a verdict on a hold, whether an entry is new, or nothing."""
@@ -254,9 +264,9 @@ class _Folding:
         key = cell_key(entry)
         cell = self.plan.cells.get(key)
         if cell is None:
-            self.plan.cells[key] = _amounts(entry)
+            self.plan.cells[key] = amounts(entry)
         else:
-            for place, amount in enumerate(_amounts(entry)):
+            for place, amount in enumerate(amounts(entry)):
                 cell[place] += amount
 
     def _hold_money(self, row: HoldRow, amount: int) -> None:
@@ -271,7 +281,7 @@ class _Folding:
             self.plan.changed[row.id] = row
 
 
-def _amounts(entry: LedgerEntry) -> list[int]:
+def amounts(entry: LedgerEntry) -> list[int]:
     """What one entry adds to its cell, in the order of ``models.CELL_SUMS``."""
     timed = entry.first_byte_ms is not None
     return [

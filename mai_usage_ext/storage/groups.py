@@ -17,6 +17,7 @@ from mai_usage_ext.storage.folding import (
     fold,
     month_keys,
 )
+from mai_usage_ext.storage.late_entries import LateEntries, SealedThrough, sealed_through
 from mai_usage_ext.storage.models import CELL_KEY, CELL_SUMS
 from mai_usage_ext.storage.partition import partition_day
 from mai_usage_ext.storage.sessions import transaction
@@ -28,9 +29,10 @@ __all__ = ["GroupCommit"]
 class GroupCommit:
     """Writes groups through one thread's connection.
 
-    The order is always the same, and sorted within: month rows, holds, ledger, cells. Whoever
-    touches a hold or a counter has its month's row locked first, so that processes wait for each
-    other there and never deadlock further down. On SQLite the transaction itself is the lock.
+    The order is always the same, and sorted within: month rows, holds, ledger, cells, and last the
+    sealed rows and the audit trail where an entry's day is sealed already. Whoever touches a hold
+    or a counter has its month's row locked first, so that processes wait for each other there and
+    never deadlock further down. On SQLite the transaction itself is the lock.
 
     Limits are read under that lock, so that no process admits past one that another has filled.
     ``thresholds`` are the percentages of a limit at which an event is stored.
@@ -41,6 +43,7 @@ class GroupCommit:
         self._thresholds = thresholds
         self._reads = Reads(db)
         self._writes = Writes(db)
+        self._late = LateEntries(db)
 
     def commit(
         self,
@@ -56,22 +59,26 @@ class GroupCommit:
         may have gone through before without an answer.
         """
         with transaction(self._db):
+            # First of all, because reading the months locks them.
+            months = self._reads.months(month_keys(changes))
             plan = fold(
                 changes,
-                # First of all, because reading the months locks them.
-                budgets=self._budgets(changes, now_ms),
+                budgets=self._budgets(changes, months, now_ms),
                 rows=self._known_holds(changes, is_retry=is_retry),
                 booked=self._known_entries(changes),
                 now_ms=now_ms,
                 in_doubt=in_doubt,
             )
-            self._write(plan, now_ms)
+            self._write(plan, sealed_through(months), now_ms)
         return plan.results
 
-    def _budgets(self, changes: Sequence[Change], now_ms: int) -> dict[MonthKey, Budget]:
-        keys = month_keys(changes)
-        budgets = {(row[0], row[1], row[2]): Budget(*row[3:]) for row in self._reads.months(keys)}
-        limits = {row[0]: row[1:] for row in self._reads.limits(sorted({key[0] for key in keys}))}
+    def _budgets(
+        self, changes: Sequence[Change], months: Sequence[tuple[Any, ...]], now_ms: int
+    ) -> dict[MonthKey, Budget]:
+        budgets = {(row[0], row[1], row[2]): Budget(row[3], row[4]) for row in months}
+        limits = {
+            row[0]: row[1:] for row in self._reads.limits(sorted({key[0] for key in budgets}))
+        }
         for key, budget in budgets.items():
             if key[2] == ORGANIZATION and key[0] in limits:
                 budget.limit_pusd, on_limit = limits[key[0]]
@@ -105,16 +112,19 @@ class GroupCommit:
         ids = sorted({c.entry.generation_id for c in changes if isinstance(c, Settle)})
         return {(row[0], row[1]) for row in self._reads.entries(ids)}
 
-    def _write(self, plan: Plan, now_ms: int) -> None:
+    def _write(self, plan: Plan, sealed: SealedThrough, now_ms: int) -> None:
         writes = self._writes
+        late = self._late.among([entry for _, entry in plan.booked], sealed)
+        cells = [item for item in sorted(plan.cells.items()) if item[0][:2] not in late]
         writes.add_to_month.run([_month(key, sums) for key, sums in plan.budgets.changed()])
         writes.insert_hold.run([_new_hold(hold, row) for hold, row in plan.placed])
         writes.update_hold.run([_hold_state(row) for _, row in sorted(plan.changed.items())])
         plan.booked.sort(key=lambda booked: booked[1].generation_id)
         writes.insert_entry.run([_entry(hold, entry) for hold, entry in plan.booked])
-        writes.add_to_cell.run([_cell(key, sums) for key, sums in sorted(plan.cells.items())])
+        writes.add_to_cell.run([_cell(key, sums) for key, sums in cells])
         events = plan.budgets.events(self._thresholds())
         writes.note_event.run([_event(event, now_ms) for event in events])
+        self._late.book(late, now_ms=now_ms)
 
 
 def _month(key: MonthKey, sums: tuple[int, int]) -> dict[str, Any]:
@@ -182,6 +192,7 @@ def _new_hold(hold: Hold, row: HoldRow) -> dict[str, Any]:
         "month": hold.month,
         "at_ms": hold.at_ms,
         "owner": hold.owner,
+        "key_hash": hold.key_hash,
         "attempts": 0,
     }
 
@@ -211,4 +222,5 @@ def _entry(hold: Hold, entry: LedgerEntry) -> dict[str, Any]:
         "first_byte_ms": entry.first_byte_ms,
         "duration_ms": entry.duration_ms,
         "booked_at_ms": entry.booked_at_ms,
+        "key_hash": entry.key_hash,
     }

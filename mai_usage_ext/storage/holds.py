@@ -10,7 +10,7 @@ from mai_usage_ext.ports import Hold, HoldState, Outcome, PendingHold
 from mai_usage_ext.storage.models import UsageHold, UsageProcess
 from mai_usage_ext.storage.sessions import session, transaction, write
 
-__all__ = ["HoldRows"]
+__all__ = ["HoldRows", "hold_of"]
 
 _IS_KEPT = UsageHold.closed_at_ms.is_null()
 
@@ -79,7 +79,7 @@ def _pending(row: UsageHold) -> PendingHold:
     # A check constraint of the table: what is pending has a generation id.
     assert row.generation_id is not None  # noqa: S101 - for the type checker
     return PendingHold(
-        hold=_hold(row),
+        hold=hold_of(row),
         generation_id=row.generation_id,
         outcome=Outcome(row.outcome or Outcome.CANCELLED),
         attempts=row.attempts,
@@ -89,7 +89,7 @@ def _pending(row: UsageHold) -> PendingHold:
     )
 
 
-def _hold(row: UsageHold) -> Hold:
+def hold_of(row: UsageHold) -> Hold:
     return Hold(
         id=row.id,
         organization_id=row.organization_id,
@@ -103,4 +103,5 @@ def _hold(row: UsageHold) -> Hold:
         month=row.month,
         at_ms=row.at_ms,
         owner=row.owner,
+        key_hash=row.key_hash,
     )

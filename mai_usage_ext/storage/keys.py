@@ -44,7 +44,9 @@ def key_of(row: Any, vault: Vault) -> OrganizationKey:
     secret = _opened(row, vault)
     if secret is None:
         return OrganizationKey(state=KeyState.UNREADABLE)
-    return OrganizationKey(state=state, secret=secret if state is KeyState.ACTIVE else None)
+    if state is not KeyState.ACTIVE:
+        return OrganizationKey(state=state)
+    return OrganizationKey(state=state, secret=secret, hash=row.openrouter_key_hash)
 
 
 def key_record_of(row: Any, vault: Vault) -> KeyRecord:

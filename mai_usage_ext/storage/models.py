@@ -16,6 +16,9 @@ from peewee import (
     TextField,
 )
 
+from mai_usage_ext.metering.daily import SUMS
+from mai_usage_ext.storage.reconciliation_models import reconciliation_models
+
 __all__ = [
     "CELL_KEY",
     "CELL_SUMS",
@@ -29,6 +32,9 @@ __all__ = [
     "ClientOrganization",
     "ClientUserDailyUsage",
     "DeletedUser",
+    "ImportMark",
+    "ImportedGeneration",
+    "JobLease",
     "PricingRule",
     "StoredPrice",
     "UsageHold",
@@ -41,20 +47,7 @@ __all__ = [
 
 CELL_KEY = ("organization_id", "day", "user_id", "model", "provider", "purpose")
 # What a live cell and the three daily tables add up, in the order the writer adds it.
-CELL_SUMS = (
-    "requests",
-    "failures",
-    "cancelled",
-    "prompt_tokens",
-    "completion_tokens",
-    "cached_tokens",
-    "reasoning_tokens",
-    "raw_pusd",
-    "billed_pusd",
-    "first_byte_ms_sum",
-    "first_byte_count",
-    "duration_ms_sum",
-)
+CELL_SUMS = SUMS
 
 
 class ClientOrganization(Model):
@@ -150,6 +143,7 @@ class UsageHold(Model):
     first_byte_ms = BigIntegerField(null=True)
     duration_ms = BigIntegerField(null=True)
     closed_at_ms = BigIntegerField(null=True)
+    key_hash = TextField(default="")
 
     class Meta:
         table_name = "usage_holds"
@@ -181,6 +175,7 @@ class UsageLedger(Model):
     first_byte_ms = BigIntegerField(null=True)
     duration_ms = BigIntegerField(null=True)
     booked_at_ms = BigIntegerField()
+    key_hash = TextField(default="")
 
     class Meta:
         table_name = "usage_ledger"
@@ -188,13 +183,15 @@ class UsageLedger(Model):
 
 
 class ClientMonthTotal(Model):
-    """Spent and held of a month: ``user_id`` is ``''`` for the organization as a whole."""
+    """Spent and held of a month: ``user_id`` is ``''`` for the organization as a whole, whose row
+    names the last day of the month that was sealed."""
 
     organization_id = TextField()
     month = TextField()
     user_id = TextField()
     spent_pusd = BigIntegerField()
     held_pusd = BigIntegerField()
+    sealed_through = DateField(null=True)
 
     class Meta:
         table_name = "client_month_totals"
@@ -246,6 +243,7 @@ class ClientDailyUsage(_Sealed):
     distinct_models = BigIntegerField()
     first_at_ms = BigIntegerField(null=True)
     last_at_ms = BigIntegerField(null=True)
+    source = TextField(default="ledger")  # or "imported"
 
     class Meta:
         table_name = "client_daily_usage"
@@ -376,6 +374,48 @@ class DeletedUser(Model):
         primary_key = CompositeKey("user_hash", "pseudonym")
 
 
+class JobLease(Model):
+    """Who runs a job that one process runs for all, until when, and how its last runs went."""
+
+    name = TextField(primary_key=True)
+    owner = TextField()
+    until_ms = BigIntegerField()
+    begun_ms = BigIntegerField()
+    ended_ms = BigIntegerField(null=True)
+    succeeded_ms = BigIntegerField(null=True)
+    problem = TextField(null=True)
+
+    class Meta:
+        table_name = "job_leases"
+
+
+class ImportMark(Model):
+    """A row of mAI's prototype that was imported: what it became here, and what it came without."""
+
+    kind = TextField()
+    source_id = TextField()
+    target_id = TextField()
+    lacks = TextField()
+    imported_at_ms = BigIntegerField()
+
+    class Meta:
+        table_name = "import_marks"
+        primary_key = CompositeKey("kind", "source_id")
+
+
+class ImportedGeneration(Model):
+    """A generation that mAI's prototype had counted, so that its day holds its money already."""
+
+    generation_id = TextField(primary_key=True)
+    organization_id = TextField()
+    day = DateField()
+    cost_pusd = BigIntegerField()
+    tokens = BigIntegerField()
+
+    class Meta:
+        table_name = "imported_generations"
+
+
 def all_models() -> tuple[type[Model], ...]:
     return (
         ClientOrganization,
@@ -395,4 +435,8 @@ def all_models() -> tuple[type[Model], ...]:
         AlertEvent,
         StoredPrice,
         DeletedUser,
+        JobLease,
+        ImportMark,
+        ImportedGeneration,
+        *reconciliation_models(),
     )

@@ -58,10 +58,12 @@ _TABLES = (
 _UNSPECIFIC = frozenset({"global_settings", "daily_exchange_rates"})
 
 
-def find(db: Database) -> list[str]:
-    """Names of the prototype's tables in this database."""
+def find(db: Database, *, prefix: str = "") -> list[str]:
+    """Names of the prototype's tables in this database, the prefix they are kept under left out."""
     tables = set(db.get_tables())
-    found = [one.table for one in _TABLES if one.table in tables and _matches(db, one)]
+    found = [
+        one.table for one in _TABLES if prefix + one.table in tables and _matches(db, one, prefix)
+    ]
     return found if set(found) - _UNSPECIFIC else []
 
 
@@ -84,8 +86,8 @@ def set_aside(db: Database, *, prototype_in_host: bool) -> list[str]:
     return found
 
 
-def _matches(db: Database, legacy: Legacy) -> bool:
-    return legacy.columns <= {column.name for column in db.get_columns(legacy.table)}
+def _matches(db: Database, legacy: Legacy, prefix: str = "") -> bool:
+    return legacy.columns <= {column.name for column in db.get_columns(prefix + legacy.table)}
 
 
 def _refuse_strangers(db: Database, found: list[str]) -> None:

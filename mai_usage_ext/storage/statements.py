@@ -32,7 +32,16 @@ from mai_usage_ext.storage.models import (
 )
 from mai_usage_ext.storage.sessions import driver_cursor, execute
 
-__all__ = ["HOLD_ROW", "Reads", "Write", "Writes", "columns_of", "insert_of", "update_of"]
+__all__ = [
+    "HOLD_ROW",
+    "Reads",
+    "Write",
+    "Writes",
+    "adding",
+    "columns_of",
+    "insert_of",
+    "update_of",
+]
 
 # What changes of a hold after it was placed.
 _HOLD_STATE = (
@@ -90,8 +99,8 @@ class Writes:
         self.insert_hold = Write(db, insert_of(UsageHold, columns_of(UsageHold)))
         self.update_hold = Write(db, update_of(UsageHold, _HOLD_STATE, key="id"))
         self.insert_entry = Write(db, insert_of(UsageLedger, columns_of(UsageLedger)))
-        self.add_to_cell = Write(db, _adding(ClientLiveCounter, CELL_KEY, CELL_SUMS))
-        self.add_to_month = Write(db, _adding(ClientMonthTotal, _MONTH_KEY, _MONTH_SUMS))
+        self.add_to_cell = Write(db, adding(ClientLiveCounter, CELL_KEY, CELL_SUMS))
+        self.add_to_month = Write(db, adding(ClientMonthTotal, _MONTH_KEY, _MONTH_SUMS))
         # A mark is noted once for each limit and month, however often it is seen.
         self.note_event = Write(db, insert_of(AlertEvent, _EVENT).on_conflict(action="IGNORE"))
         self.beat = Write(db, _beat())
@@ -122,7 +131,8 @@ class Reads:
         return self._among(self._entries, generation_ids)
 
     def months(self, keys: set[MonthKey]) -> list[tuple[Any, ...]]:
-        """Key, spent and held of these months' rows, users' own where they have one.
+        """Key, spent, held and the last sealed day of these months' rows, users' own where they
+        have one.
 
         PostgreSQL locks the organizations' rows, always in the same order, and makes one that is
         not there yet; SQLite's transaction has locked everything already.
@@ -130,7 +140,7 @@ class Reads:
         if self._is_sqlite:
             found = self._fetch(_MONTHS, (json.dumps(sorted(keys)),))
             missing = {key for key in keys if not key[2]} - {row[:3] for row in found}
-            return found + [(*key, 0, 0) for key in sorted(missing)]
+            return found + [(*key, 0, 0, None) for key in sorted(missing)]
         organizations = {key for key in keys if not key[2]}
         found = self._fetch(_LOCK_MONTHS, _arrays(organizations))
         missing = organizations - {row[:3] for row in found}
@@ -192,7 +202,7 @@ _USER_HELD = (
     "SELECT COALESCE(SUM(estimate_pusd), 0) FROM usage_holds"
     " WHERE organization_id = ? AND user_id = ? AND month = ? AND closed_at_ms IS NULL"
 )
-_MONTH = "organization_id, month, user_id, spent_pusd, held_pusd"
+_MONTH = "organization_id, month, user_id, spent_pusd, held_pusd, sealed_through"
 _MONTHS = (
     f"SELECT {_MONTH} FROM json_each(?) AS wanted CROSS JOIN client_month_totals"  # noqa: S608
     " WHERE organization_id = json_extract(wanted.value, '$[0]')"
@@ -243,9 +253,12 @@ def update_of(model: type[Model], columns: Sequence[str], *, key: str) -> Any:
     return model.update(changes).where(_field(model, key) == _named(key))
 
 
-def _adding(model: type[Model], key: Sequence[str], sums: Sequence[str]) -> Any:
+def adding(
+    model: type[Model], key: Sequence[str], sums: Sequence[str], *, others: Sequence[str] = ()
+) -> Any:
+    """An upsert that adds ``sums`` to the row of that key; ``others`` are set on a new row only."""
     fields = [_field(model, name) for name in sums]
-    return insert_of(model, (*key, *sums)).on_conflict(
+    return insert_of(model, (*key, *sums, *others)).on_conflict(
         conflict_target=[_field(model, name) for name in key],
         update={field: field + getattr(EXCLUDED, field.column_name) for field in fields},
     )

@@ -1,14 +1,16 @@
 import { waitFor, within } from '@testing-library/svelte';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TAG } from './index';
-import { jsonResponse, setPageVisible, stubIntersection } from './testing/page';
+import { jsonResponse, setPageVisible, stubEventSource, stubIntersection } from './testing/page';
 import { sampleBody } from './testing/usage';
 
 const fetchMock = vi.fn<typeof fetch>();
 let view: ReturnType<typeof stubIntersection>;
+let server: ReturnType<typeof stubEventSource>;
 
 beforeEach(() => {
   view = stubIntersection();
+  server = stubEventSource();
   setPageVisible(true);
   localStorage.token = 'secret';
   localStorage.locale = 'en-US';
@@ -48,6 +50,26 @@ describe('<mai-organization-usage>', () => {
     expect(fetchMock).toHaveBeenCalledTimes(2);
   });
 
+  it('shows what the stream tells of today at once', async () => {
+    const { inside } = mount();
+    await waitFor(() => expect(server.open).toHaveLength(1));
+    const today = { ...sampleBody().stats.today, tokens: 9123 };
+    // Another organization's figures are never shown under this one's name.
+    server.last.tell({ client_id: 'org_2', today: { ...today, tokens: 123456 } });
+    server.last.tell({ client_id: 'org_1', today });
+    await waitFor(() => expect(inside().queryAllByText('9,123')).not.toHaveLength(0));
+    expect(inside().queryByText('123,456')).toBeNull();
+  });
+
+  it('opens no stream for who may not see anything', async () => {
+    fetchMock.mockImplementation(async () => jsonResponse({ detail: 'why' }, 404));
+    const { inside } = mount();
+    await waitFor(() =>
+      expect(inside().getByText('You are not in an organization yet')).toBeInTheDocument(),
+    );
+    expect(server.all).toHaveLength(0);
+  });
+
   it('follows the host between light and dark', async () => {
     const { inside } = mount();
     const panel = () => inside().getByRole('region', { name: 'Organization usage' });
@@ -68,6 +90,7 @@ describe('<mai-organization-usage>', () => {
     await waitFor(() => expect(fetchMock).toHaveBeenCalledOnce());
     element.remove();
     await waitFor(() => expect(view.size).toBe(0));
+    expect(server.open).toHaveLength(0);
     expect(fetchMock.mock.calls[0]?.[1]?.signal?.aborted).toBe(true);
   });
 

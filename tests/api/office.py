@@ -6,7 +6,7 @@ Only the host is made up: its dependency reads the user from a header, and its u
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,15 +19,19 @@ from mai_usage_ext.api.services import ApiServices
 from mai_usage_ext.api.usage import ALIAS, PREFIX, nothing_else_router, usage_router
 from mai_usage_ext.bootstrap import Workbench, open_workbench
 from mai_usage_ext.bootstrap.keys import wire_keys
+from mai_usage_ext.bootstrap.reconciliation import wire_reconciliation
 from mai_usage_ext.ports import HostUser, SystemClock
 from mai_usage_ext.services.directory import Directory
 from mai_usage_ext.services.health import HealthCheck
+from mai_usage_ext.services.live import LiveUsage
 from mai_usage_ext.services.reports import Reports
 from mai_usage_ext.settings import Settings
 from mai_usage_ext.simulator import Simulator
 from mai_usage_ext.simulator.auth import ApiKey, new_secret
 from mai_usage_ext.simulator.server import SimulatorThread
-from mai_usage_ext.storage.sessions import session
+from mai_usage_ext.storage.live import LiveRows
+from mai_usage_ext.storage.reconciliation_models import ReconciliationRun
+from mai_usage_ext.storage.sessions import session, transaction, write
 from mai_usage_ext.storage.writer import LedgerWriter
 from tests.storage.samples import make_entry, make_hold
 
@@ -107,6 +111,7 @@ class Office:
             "planned_rule": str(made["rule"]["id"]),
             "leaving": "dora",
             "spare": self.spare_key(),
+            "past_day": compare_since(self.database, days=5),
         }
 
     def assign(self, user_id: str, slug: str, **more: Any) -> None:
@@ -180,9 +185,10 @@ def wired(bench: Workbench, settings: Settings) -> ApiServices:
         clock=clock,
     )
     keys, key_check = wire_keys(bench, settings, changed=directory.forget)
+    reports = Reports(bench.usage, bench.holds, clock=clock)
     return ApiServices(
         directory=directory,
-        reports=Reports(bench.usage, bench.holds, clock=clock),
+        reports=reports,
         health=HealthCheck(Idle(), bench.holds, version="0", complaints=()),  # type: ignore[arg-type]
         organizations=bench.organizations,
         members=bench.members,
@@ -191,8 +197,27 @@ def wired(bench: Workbench, settings: Settings) -> ApiServices:
         key_check=key_check,
         audit=bench.audit,
         live_settings=bench.live_settings,
+        # A stream ends after its first event, since the test client reads answers whole.
+        live_usage=LiveUsage(
+            LiveRows(bench.database),
+            reports,
+            organizations=bench.organization_rows,
+            clock=clock,
+            lifetime_s=0,
+        ),
         limit_events=bench.limit_events,
+        # Nothing is missing in the office, so nothing is ever booked.
+        reconciliation=wire_reconciliation(bench, settings, Idle()),  # type: ignore[arg-type]
     )
+
+
+def compare_since(db: Database, *, days: int) -> str:
+    """As if keys had been noted for so many days; a day that can be compared."""
+    today = datetime.now(UTC).date()
+    query = ReconciliationRun.update(day=today - timedelta(days=days))
+    with transaction(db):
+        write(db, query)
+    return (today - timedelta(days=2)).isoformat()
 
 
 def host_user(request: Request) -> Any:

@@ -30,6 +30,7 @@ _USER = {"user_id": "boris"}
 ROUTES: dict[str, RouteCase] = {
     "GET /usage/my-organization": RouteCase(kind=OWN),
     "GET /usage/my-organization/today": RouteCase(kind=OWN),
+    "GET /usage/my-organization/events": RouteCase(kind=OWN),
     "GET /health": RouteCase(kind=ADMIN),
     "GET /settings": RouteCase(kind=ADMIN),
     "POST /settings": RouteCase(kind=ADMIN, json={"rate_limit": 700}),
@@ -74,6 +75,9 @@ ROUTES: dict[str, RouteCase] = {
     "GET /audit": RouteCase(kind=ADMIN),
     "GET /audit/verify": RouteCase(kind=ADMIN),
     "GET /limits/events": RouteCase(kind=ADMIN),
+    "GET /reconciliations": RouteCase(kind=ADMIN),
+    "GET /reconciliations/keys": RouteCase(kind=ADMIN),
+    "POST /reconciliations/run": RouteCase(kind=ADMIN, json={"date": "{past_day}"}),
 }
 
 

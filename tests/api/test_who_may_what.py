@@ -74,8 +74,15 @@ def test_one_sees_ones_own_organization_only(
             assert "do not belong to an organization" in answer.json()["detail"]
         else:
             assert answer.status_code == 200
-            assert answer.json()["client_id"] == shared_office.places[BELONGS[user]]
+            assert body_of(answer)["client_id"] == shared_office.places[BELONGS[user]]
         assert_no_leak(shared_office, answer.text, user)
+
+
+def body_of(answer: Any) -> Any:
+    """The JSON of an answer, or of the first event of a stream."""
+    if answer.headers["content-type"].startswith("text/event-stream"):
+        return json.loads(answer.text.partition("\ndata: ")[2].partition("\n")[0])
+    return answer.json()
 
 
 def assert_no_leak(office: Office, body: str, user: str | None) -> None:

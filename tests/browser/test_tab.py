@@ -19,6 +19,7 @@ from tests.host.theatre import PASSWORD, Theatre
 pytestmark = [pytest.mark.host, pytest.mark.browser]
 
 CALLS_OF_A_TURN = 4
+SHOWN_WITHIN_MS = 2_000
 
 
 async def sign_in(page: Page, host: HostProcess, *, name: str = "Frida") -> None:
@@ -92,7 +93,7 @@ async def test_a_chat_shows_with_its_tokens_and_cost(
     await expect(panel.get_by_text("Live").first).to_be_visible()
     await page.screenshot(path=pictures / "organization-usage-light.png")
 
-    # Another chat, this time by API, and the Refresh button.
+    # Another chat, this time by API: the open page shows it by itself.
     before = tokens_of(mine)
     token = theatre.people["Frida"].account.token
     answer = await page.request.post(
@@ -105,8 +106,13 @@ async def test_a_chat_shows_with_its_tokens_and_cost(
     )
     assert answer.ok
     [*_, last] = await audit.settled(CALLS_OF_A_TURN + 1)
+    await expect(panel.locator(".value").first).to_have_text(
+        f"{before + tokens_of([last]):,}", timeout=SHOWN_WITHIN_MS
+    )
     await panel.get_by_role("button", name="Refresh").click()
-    await expect(panel.locator(".value").first).to_have_text(f"{before + tokens_of([last]):,}")
+    await expect(panel.get_by_text("Month total")).to_be_visible()
+    mine.append(last)
+    assert_money(await shows(panel, "Today’s cost"), sum(entry.billed_pusd for entry in mine))
 
 
 async def test_the_hosts_own_tabs_still_work(

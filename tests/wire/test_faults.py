@@ -12,7 +12,8 @@ import pytest
 
 from mai_usage_ext import guard
 from mai_usage_ext.errors import Refused
-from mai_usage_ext.host.outbound import Gate, Outbound
+from mai_usage_ext.host.gate import Gate
+from mai_usage_ext.host.outbound import Outbound
 from mai_usage_ext.host.refusal import RefusedResponse
 from mai_usage_ext.simulator import Simulator
 from tests.conftest import Swallowed

@@ -175,7 +175,7 @@ async def test_a_fault_of_ours_never_lets_the_hosts_key_stand_in(
     def broken(*args: object, **kwargs: object) -> None:
         raise RuntimeError("a bug of ours")
 
-    monkeypatch.setattr("mai_usage_ext.host.outbound.OutgoingBody.with_fields", broken)
+    monkeypatch.setattr("mai_usage_ext.host.gate.OutgoingBody.with_fields", broken)
     assert (await acme.chat())[0] == 503
     assert acme.bearers() == []
     swallowed.expect("admitting a call")

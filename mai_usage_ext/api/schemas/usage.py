@@ -7,9 +7,10 @@ from datetime import date
 
 from pydantic import BaseModel
 
-from mai_usage_ext.api.schemas.values import instant
+from mai_usage_ext.api.schemas.values import instant, instant_or_none
 from mai_usage_ext.metering.money import usd_from_pusd
 from mai_usage_ext.services.health import Health
+from mai_usage_ext.services.job_reports import JobReport
 from mai_usage_ext.services.reports import DayUsage, MonthUsage, OrganizationReport
 
 __all__ = ["HealthOut", "MyOrganizationOut", "TodayUsageOut"]
@@ -129,6 +130,36 @@ class TodayUsageOut(BaseModel):
         )
 
 
+class JobOut(BaseModel):
+    """One job: ``shared`` says that one process runs it for all, ``process`` which one last did.
+
+    ``last_error`` is why the last run failed, ``null`` when it did not.
+    """
+
+    name: str
+    every_seconds: int
+    shared: bool
+    process: str | None
+    last_run: str | None
+    last_success: str | None
+    last_error: str | None
+    is_overdue: bool
+
+    @classmethod
+    def of(cls, report: JobReport) -> "JobOut":
+        record = report.record
+        return cls(
+            name=record.name,
+            every_seconds=report.every_s,
+            shared=report.is_shared,
+            process=record.owner,
+            last_run=instant_or_none(record.begun_ms),
+            last_success=instant_or_none(record.succeeded_ms),
+            last_error=record.problem,
+            is_overdue=report.is_overdue,
+        )
+
+
 class HealthOut(BaseModel):
     """``GET health``: what an operator looks at first."""
 
@@ -138,6 +169,7 @@ class HealthOut(BaseModel):
     queue_depth: int
     unsettled: dict[str, int]
     counts: dict[str, int]
+    jobs: list[JobOut]
 
     @classmethod
     def of(cls, health: Health) -> "HealthOut":
@@ -148,4 +180,5 @@ class HealthOut(BaseModel):
             queue_depth=health.queue_depth,
             unsettled={str(state): count for state, count in health.unsettled.items()},
             counts=health.counts,
+            jobs=[JobOut.of(job) for job in health.jobs],
         )

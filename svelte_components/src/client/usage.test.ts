@@ -1,7 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { jsonResponse } from '../testing/page';
-import { sampleBody } from '../testing/usage';
-import { ANSWER_TIMEOUT_MS, fetchMyOrganization, MY_ORGANIZATION_URL, parseUsage } from './usage';
+import { sampleBody, sampleUsage } from '../testing/usage';
+import {
+  ANSWER_TIMEOUT_MS,
+  fetchMyOrganization,
+  MY_ORGANIZATION_URL,
+  parseUsage,
+  withToday,
+} from './usage';
 
 const fetchMock = vi.fn<typeof fetch>();
 const signal = () => new AbortController().signal;
@@ -95,5 +101,32 @@ describe('parseUsage', () => {
     const body = sampleBody();
     Object.assign(body.stats.today, change);
     expect(() => parseUsage(body)).toThrow(TypeError);
+  });
+});
+
+describe('withToday', () => {
+  const usage = sampleUsage();
+  const told = (today: object, organizationId = 'org_1') => ({
+    organizationId,
+    today: { ...usage.today, ...today },
+  });
+
+  it('puts the told figures into today and into the last day of the history', () => {
+    const today = { tokens: 8000, cost: '0.5', requests: 5, pendingRequests: 0 };
+    const next = withToday(usage, told({ ...today, lastUpdated: null }));
+    expect(next?.today).toMatchObject(today);
+    const day = { date: usage.today.date, tokens: 8000, cost: '0.5', requests: 5 };
+    expect(next?.history.at(-1)).toEqual(day);
+    expect(next?.history.slice(0, -1)).toEqual(usage.history.slice(0, -1));
+    expect(next?.month).toEqual(usage.month);
+  });
+
+  it('gives the same object when nothing but the instant differs', () => {
+    expect(withToday(usage, told({ lastUpdated: '2026-11-24T11:00:00Z' }))).toBe(usage);
+  });
+
+  it('does not mix organizations or days', () => {
+    expect(withToday(usage, told({ tokens: 1 }, 'org_2'))).toBeNull();
+    expect(withToday(usage, told({ date: '2026-11-25' }))).toBeNull();
   });
 });

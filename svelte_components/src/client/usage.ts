@@ -40,6 +40,7 @@ export interface MonthUsage {
 }
 
 export interface OrganizationUsage {
+  organizationId: string;
   organization: string;
   /** IANA name of the zone whose midnights part the days. */
   timeZone: string;
@@ -47,6 +48,12 @@ export interface OrganizationUsage {
   month: MonthUsage;
   /** Oldest day first, days without usage included; the last one is today. */
   history: DayUsage[];
+}
+
+/** Today's figures alone, and whose they are. */
+export interface ToldToday {
+  organizationId: string;
+  today: TodayUsage;
 }
 
 export type FailureKind =
@@ -137,20 +144,15 @@ function withTimeout(signal: AbortSignal, milliseconds: number) {
 
 /** Turns the answer's body into our shape. Throws a `TypeError` that names the first bad field. */
 export function parseUsage(body: unknown): OrganizationUsage {
-  const stats = record(record(body, 'body').stats, 'stats');
-  const today = record(stats.today, 'today');
+  const answer = record(body, 'body');
+  const stats = record(answer.stats, 'stats');
   const month = record(stats.this_month, 'this_month');
   if (!Array.isArray(stats.daily_history)) throw new TypeError('daily_history is not a list');
   return {
+    organizationId: text(answer.client_id, 'client_id'),
     organization: text(stats.client_org_name, 'client_org_name'),
     timeZone: typeof stats.time_zone === 'string' ? stats.time_zone : 'UTC',
-    today: {
-      ...parseDay(today),
-      promptTokens: count(today.prompt_tokens, 'prompt_tokens'),
-      completionTokens: count(today.completion_tokens, 'completion_tokens'),
-      pendingRequests: count(today.pending_requests, 'pending_requests'),
-      lastUpdated: typeof today.last_updated === 'string' ? today.last_updated : null,
-    },
+    today: parseToday(stats.today),
     month: {
       month: text(month.month, 'month'),
       tokens: count(month.tokens, 'tokens'),
@@ -161,6 +163,51 @@ export function parseUsage(body: unknown): OrganizationUsage {
       averageDailyTokens: count(month.average_daily_tokens, 'average_daily_tokens'),
     },
     history: stats.daily_history.map((day) => parseDay(record(day, 'daily_history'))),
+  };
+}
+
+/** Reads one event of the stream; null where it makes no sense, and the next load tells. */
+export function readToday(data: string): ToldToday | null {
+  try {
+    const body = record(JSON.parse(data), 'body');
+    return { organizationId: text(body.client_id, 'client_id'), today: parseToday(body.today) };
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * The usage with today as told: the same object where nothing differs, null where the told day is
+ * of another organization or another date. The month is left as it was.
+ */
+export function withToday(usage: OrganizationUsage, told: ToldToday): OrganizationUsage | null {
+  const { today } = told;
+  if (told.organizationId !== usage.organizationId || today.date !== usage.today.date) return null;
+  if (FIGURES.every((name) => today[name] === usage.today[name])) return usage;
+  const { date, tokens, cost, requests } = today;
+  const history = usage.history.map((day) =>
+    day.date === date ? { date, tokens, cost, requests } : day,
+  );
+  return { ...usage, today, history };
+}
+
+const FIGURES = [
+  'tokens',
+  'cost',
+  'requests',
+  'promptTokens',
+  'completionTokens',
+  'pendingRequests',
+] as const;
+
+function parseToday(value: unknown): TodayUsage {
+  const today = record(value, 'today');
+  return {
+    ...parseDay(today),
+    promptTokens: count(today.prompt_tokens, 'prompt_tokens'),
+    completionTokens: count(today.completion_tokens, 'completion_tokens'),
+    pendingRequests: count(today.pending_requests, 'pending_requests'),
+    lastUpdated: typeof today.last_updated === 'string' ? today.last_updated : null,
   };
 }
 

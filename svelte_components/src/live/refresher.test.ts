@@ -3,6 +3,7 @@ import { setPageVisible, stubIntersection } from '../testing/page';
 import { startRefresher, type Refresher } from './refresher';
 
 const EVERY_MS = 30_000;
+const SOON_MS = 5_000;
 
 let element: HTMLElement;
 let refresher: Refresher;
@@ -15,7 +16,7 @@ beforeEach(async () => {
   setPageVisible(true);
   load.mockReset().mockResolvedValue();
   element = document.body.appendChild(document.createElement('div'));
-  refresher = startRefresher({ load, element, everyMs: EVERY_MS });
+  refresher = startRefresher({ load, element, everyMs: EVERY_MS, soonMs: SOON_MS });
   await vi.advanceTimersByTimeAsync(0);
 });
 
@@ -75,6 +76,42 @@ describe('startRefresher', () => {
     await refresher.refresh();
     await vi.advanceTimersByTimeAsync(EVERY_MS - 1);
     expect(load).toHaveBeenCalledTimes(2);
+  });
+
+  it('hurries to an overdue load and otherwise waits a short interval', async () => {
+    await vi.advanceTimersByTimeAsync(SOON_MS);
+    refresher.hurry();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(load).toHaveBeenCalledTimes(2);
+    refresher.hurry();
+    refresher.hurry();
+    await vi.advanceTimersByTimeAsync(SOON_MS - 1);
+    expect(load).toHaveBeenCalledTimes(2);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(load).toHaveBeenCalledTimes(3);
+    // Once: afterwards the long interval counts again.
+    await vi.advanceTimersByTimeAsync(EVERY_MS - 1);
+    expect(load).toHaveBeenCalledTimes(3);
+  });
+
+  it('loads again at once when it is hurried during a load', async () => {
+    let finish = () => {};
+    load.mockImplementationOnce(() => new Promise((resolve) => (finish = resolve)));
+    void refresher.refresh();
+    refresher.hurry();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(load).toHaveBeenCalledTimes(2);
+    finish();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(load).toHaveBeenCalledTimes(3);
+  });
+
+  it('does not hurry while nobody sees it', async () => {
+    setPageVisible(false);
+    await vi.advanceTimersByTimeAsync(EVERY_MS);
+    refresher.hurry();
+    await vi.advanceTimersByTimeAsync(EVERY_MS);
+    expect(load).toHaveBeenCalledTimes(1);
   });
 
   it('leaves nothing behind when stopped, not even a load under way', async () => {

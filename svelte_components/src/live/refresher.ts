@@ -1,41 +1,42 @@
 /**
- * Loads at once and then at an interval, but only while somebody can see the element: the page is
- * in front, and the element is in view. When it comes back into view, an overdue load runs at once.
+ * Loads at once and then at an interval, but only while somebody can see the element. When it comes
+ * back into view, an overdue load runs at once.
  */
+import { watchSight } from './sight';
 
 export interface RefresherOptions {
   /** Loads once; told by the signal when nobody waits for it any more. Handles its own errors. */
   load: (signal: AbortSignal) => Promise<void>;
   element: Element;
   everyMs: number;
+  /** The interval after `hurry`. */
+  soonMs: number;
 }
 
 export interface Refresher {
   /** Loads now, or joins the load that is under way. */
   refresh(): Promise<void>;
+  /** What was loaded is out of date: loads soon, and at once if the last load is long ago. */
+  hurry(): void;
   /** Ends timers, listeners and the load under way. */
   stop(): void;
 }
 
-export function startRefresher({ load, element, everyMs }: RefresherOptions): Refresher {
+export function startRefresher({ load, element, everyMs, soonMs }: RefresherOptions): Refresher {
   const controller = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
   let running: Promise<void> | undefined;
   // The monotonic clock: a computer's date may jump, and then nothing would load for hours.
   let startedAt = -Infinity;
-  let inView = true;
-
-  const watched = () =>
-    !controller.signal.aborted &&
-    inView &&
-    element.isConnected &&
-    document.visibilityState === 'visible';
+  let hurried = false;
+  const sight = watchSight(element, schedule);
 
   function schedule(): void {
     clearTimeout(timer);
     timer = undefined;
-    if (running || !watched()) return;
-    const wait = Math.max(0, startedAt + everyMs - performance.now());
+    if (running || !sight.seen) return;
+    const interval = hurried ? soonMs : everyMs;
+    const wait = Math.max(0, startedAt + interval - performance.now());
     timer = setTimeout(() => void refresh(), wait);
   }
 
@@ -47,6 +48,7 @@ export function startRefresher({ load, element, everyMs }: RefresherOptions): Re
 
   async function run(): Promise<void> {
     clearTimeout(timer);
+    hurried = false;
     startedAt = performance.now();
     try {
       await load(controller.signal);
@@ -56,19 +58,19 @@ export function startRefresher({ load, element, everyMs }: RefresherOptions): Re
     }
   }
 
-  const observer = new IntersectionObserver((entries) => {
-    inView = entries.at(-1)?.isIntersecting ?? inView;
-    schedule();
-  });
-  observer.observe(element);
-  document.addEventListener('visibilitychange', schedule, { signal: controller.signal });
   schedule();
 
   return {
     refresh,
+    hurry() {
+      hurried = true;
+      // A load under way may have been answered before the change, so it does not count.
+      if (running) startedAt = -Infinity;
+      schedule();
+    },
     stop() {
       controller.abort();
-      observer.disconnect();
+      sight.stop();
       clearTimeout(timer);
     },
   };

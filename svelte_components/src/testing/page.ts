@@ -38,3 +38,43 @@ export function setPageVisible(visible: boolean): void {
 export function jsonResponse(body: unknown, status = 200): Response {
   return new Response(typeof body === 'string' ? body : JSON.stringify(body), { status });
 }
+
+/** A stand-in for the browser's EventSource, which jsdom lacks: tests are the server. */
+export function stubEventSource() {
+  const all: Source[] = [];
+  class Source extends EventTarget {
+    static readonly CONNECTING = 0;
+    static readonly OPEN = 1;
+    static readonly CLOSED = 2;
+    readyState = Source.OPEN;
+    constructor(readonly url: string) {
+      super();
+      all.push(this);
+    }
+    close() {
+      this.readyState = Source.CLOSED;
+    }
+    tell(data: unknown) {
+      this.readyState = Source.OPEN;
+      const text = typeof data === 'string' ? data : JSON.stringify(data);
+      this.dispatchEvent(new MessageEvent('usage', { data: text }));
+    }
+    /** The connection ends; the browser goes on trying, or cannot. */
+    fail(readyState: number) {
+      this.readyState = readyState;
+      this.dispatchEvent(new Event('error'));
+    }
+  }
+  vi.stubGlobal('EventSource', Source);
+  return {
+    all,
+    get open() {
+      return all.filter((source) => source.readyState !== Source.CLOSED);
+    },
+    get last() {
+      const last = all.at(-1);
+      if (!last) throw new Error('no stream was opened');
+      return last;
+    },
+  };
+}

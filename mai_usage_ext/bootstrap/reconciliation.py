@@ -1,0 +1,21 @@
+"""The comparison with OpenRouter's own figures, for the meter and for the command."""
+
+from mai_usage_ext.bootstrap.workbench import Workbench
+from mai_usage_ext.openrouter.activity import ActivityClient
+from mai_usage_ext.ports import Ledger, SystemClock
+from mai_usage_ext.services.reconciliation import Reconciliation
+from mai_usage_ext.settings import Settings
+from mai_usage_ext.storage.reconciliation import ReconciliationRows
+
+__all__ = ["wire_reconciliation"]
+
+
+def wire_reconciliation(bench: Workbench, settings: Settings, ledger: Ledger) -> Reconciliation:
+    return Reconciliation(
+        ReconciliationRows(bench.database),
+        ledger,
+        ActivityClient(settings.base_urls[0]),
+        organizations=bench.organization_rows,
+        management_key=lambda: bench.live_settings.current.provisioning_key,
+        clock=SystemClock(),
+    )
