@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,11 @@ from mai_usage_ext.doctor import examine
 from mai_usage_ext.maintenance import reseal_secrets
 from mai_usage_ext.ports import SYSTEM
 from mai_usage_ext.settings import Settings
+from mai_usage_ext.simulator.server import SimulatorThread
+from mai_usage_ext.storage.database import close_database, open_database
 from mai_usage_ext.storage.migrate import scripts_of
 from mai_usage_ext.storage.models import AuditLog, UsageSetting
+from mai_usage_ext.storage.reconciliation_models import ReconciliationRun
 from mai_usage_ext.storage.sessions import session, transaction, write
 from tests.workshop.hosts import NEWEST
 
@@ -168,6 +172,8 @@ def test_commands_on_tables_that_are_not_there_yet(
         ["migrate"], ["migrate", "down"], ["migrate", "up", "--to", "x"],
         ["simulate", "--port", "x"], ["audit"], ["audit", "repair"], ["rotate-keys", "now"],
         ["import-legacy", "now"], ["import-legacy", "--report"],
+        ["reconcile"], ["reconcile", "--from", "2026-01-01"],
+        ["reconcile", "--from", "today", "--to", "2026-01-01"],
     ],
 )  # fmt: skip
 def test_wrong_arguments_are_told_the_usage(
@@ -210,3 +216,30 @@ def test_the_command_is_installed() -> None:
         check=True,
     )
     assert done.stdout.startswith("mai-usage 0.")
+
+
+def test_reconciling_days(
+    database: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    today = datetime.now(UTC).date()
+    two_days = ["reconcile", "--from", str(today - timedelta(days=3)), "--to"]
+    assert main([*two_days, str(today - timedelta(days=2))]) == 2
+    assert "mai-usage migrate up" in capsys.readouterr().err
+    assert main(["migrate", "up"]) == 0
+    assert main([*two_days, str(today - timedelta(days=4))]) == 2
+    assert "a day not before --from" in capsys.readouterr().err
+    assert main([*two_days, str(today - timedelta(days=2))]) == 2
+    assert "OPENROUTER_PROVISIONING_KEY is not set" in capsys.readouterr().err
+    with SimulatorThread() as simulator:
+        monkeypatch.setenv("OPENROUTER_BASE_URL", simulator.url)
+        monkeypatch.setenv("OPENROUTER_PROVISIONING_KEY", simulator.management_key)
+        assert main([*two_days, str(today - timedelta(days=2))]) == 2
+        assert "a completed UTC day" in capsys.readouterr().err, "keys are noted since today"
+        db = open_database(f"sqlite:///{database}")
+        with transaction(db):
+            write(db, ReconciliationRun.update(day=today - timedelta(days=9)))
+        close_database(db)
+        assert main([*two_days, str(today - timedelta(days=2))]) == 0
+    shown = capsys.readouterr().out
+    assert f"1 of 2 days: {today - timedelta(days=3)}: 0 keys" in shown
+    assert f"2 of 2 days: {today - timedelta(days=2)}: 0 keys" in shown
