@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -27,6 +27,16 @@ _HEADERS = {
     "Cache-Control": "no-cache",
     # nginx would collect the events of minutes into one block.
     "X-Accel-Buffering": "no",
+}
+# As OpenAPI 3.2 describes an event.
+_EVENT = {
+    "type": "object",
+    "required": ["id", "event", "data"],
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"const": "usage"},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
 }
 
 
@@ -61,11 +71,12 @@ class EventStream(StreamingResponse):
 def add_event_routes(router: APIRouter, door: Door) -> None:
     @router.get(
         "/usage/my-organization/events",
-        response_class=EventStream,
+        # FastAPI describes a response class as one text; a stream is described by its items.
+        response_class=Response,
         responses={
             200: {
                 "description": "One `usage` event for the present state and for each change of it",
-                "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
+                "content": {MEDIA_TYPE: {"itemSchema": _EVENT}},
             },
             **problems(404, 406),
         },

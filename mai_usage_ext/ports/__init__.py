@@ -63,7 +63,7 @@ from mai_usage_ext.ports.legacy import (
     UsageSums,
 )
 from mai_usage_ext.ports.limits import LimitEventRecord, LimitEventStore
-from mai_usage_ext.ports.live import Figures, LiveStore
+from mai_usage_ext.ports.live import LiveStore
 from mai_usage_ext.ports.organizations import (
     DEFAULT_ID,
     UNASSIGNED,
@@ -103,7 +103,6 @@ __all__ = [
     "AuditRecord",
     "AuditTrail",
     "Clock",
-    "Figures",
     "Generation",
     "Generations",
     "Hold",

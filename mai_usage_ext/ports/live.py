@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Protocol
 
-__all__ = ["Figures", "LiveStore"]
+__all__ = ["LiveFigures", "LiveStore"]
 
-Figures = frozenset[tuple[date, int, int, int, int, int]]
+LiveFigures = frozenset[tuple[date, int, int, int, int, int]]
 """Of each day: requests, prompt tokens, completion tokens, billed picodollars, unsettled calls.
 
 Two that are equal mean that nothing a page shows of these days has changed.
@@ -22,6 +22,6 @@ class LiveStore(Protocol):
 
     def figures(
         self, organization_ids: Collection[str], *, first: date, last: date
-    ) -> Mapping[str, Figures]:
+    ) -> Mapping[str, LiveFigures]:
         """Of each organization, the days that are not sealed yet; both ends included."""
         ...

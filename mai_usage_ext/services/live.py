@@ -25,11 +25,11 @@ from mai_usage_ext.metering.days import billing_day
 from mai_usage_ext.ports import (
     UNASSIGNED,
     Clock,
-    Figures,
     LiveStore,
     Organization,
     OrganizationStore,
 )
+from mai_usage_ext.ports.live import LiveFigures
 from mai_usage_ext.services.reports import DayUsage, Reports
 
 __all__ = ["MOST_PER_USER", "Listener", "LiveUsage", "Update"]
@@ -82,7 +82,7 @@ class _Known:
     """What the last round found of one organization."""
 
     organization: Organization
-    figures: Figures
+    figures: LiveFigures
     update: Update
 
 
@@ -323,7 +323,7 @@ class LiveUsage:
             )
 
     def _present(
-        self, organization_id: str, figures: Figures, *, before: _Known | None, now_ms: int
+        self, organization_id: str, figures: LiveFigures, *, before: _Known | None, now_ms: int
     ) -> _Known | None:
         if before is not None and before.figures == figures:
             today = billing_day(now_ms, before.organization.time_zone)

@@ -7,7 +7,7 @@ from typing import Any
 
 from peewee import Database, Value, fn
 
-from mai_usage_ext.ports import Figures
+from mai_usage_ext.ports.live import LiveFigures
 from mai_usage_ext.storage.models import ClientLiveCounter, UsageHold, UserClientMapping
 from mai_usage_ext.storage.sessions import session
 
@@ -34,7 +34,7 @@ class LiveRows:
 
     def figures(
         self, organization_ids: Collection[str], *, first: date, last: date
-    ) -> Mapping[str, Figures]:
+    ) -> Mapping[str, LiveFigures]:
         # One statement: a call that is settled meanwhile has moved from one half to the other.
         query = _used(organization_ids, first, last) + _unsettled(organization_ids, first, last)
         with session(self._db):

@@ -12,8 +12,9 @@ import pytest
 
 from mai_usage_ext.errors import NotRunning, StorageUnavailable
 from mai_usage_ext.guard import tally
-from mai_usage_ext.ports import UNASSIGNED, Figures, Organization
+from mai_usage_ext.ports import UNASSIGNED, Organization
 from mai_usage_ext.ports import UsageTotals as Totals
+from mai_usage_ext.ports.live import LiveFigures
 from mai_usage_ext.services.live import MOST_PER_USER, Listener, LiveUsage, Update
 from mai_usage_ext.services.reports import DayUsage
 from tests.conftest import Swallowed
@@ -50,7 +51,7 @@ class World:
 
     def figures(
         self, organization_ids: Collection[str], *, first: date, last: date
-    ) -> Mapping[str, Figures]:
+    ) -> Mapping[str, LiveFigures]:
         day = datetime.fromtimestamp(self.now / 1000, UTC).date()
         assert (day - first).days == (last - day).days == 1
         return {
