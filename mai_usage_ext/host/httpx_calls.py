@@ -69,7 +69,9 @@ class _Package:
         self._not_sent = tuple(getattr(package, name) for name in _NOT_SENT)
         # A client insists on streams of its own kind.
         self._body = type("MeteredBytes", (MeteredBytes, package.SyncByteStream), {})
-        self._async_body = type("MeteredAsyncBytes", (MeteredAsyncBytes, package.AsyncByteStream), {})
+        self._async_body = type(
+            "MeteredAsyncBytes", (MeteredAsyncBytes, package.AsyncByteStream), {}
+        )
 
     def around(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def handle_request(transport: Any, request: Any) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from mai_usage_ext.host.caller import Caller, current_caller
+from mai_usage_ext.ports import SYSTEM
 from tests.wire.rig import MODEL, Rig
 
 __all__ = ["Deaf", "chat_of", "headers_of", "in_thread", "no_ids", "spend_nothing"]
@@ -31,8 +32,6 @@ async def in_thread(work: Callable[[], T], *, user: str | None = "alice") -> T:
 
 async def spend_nothing(rig: Rig) -> None:
     """From now on the default organization's limit refuses every call."""
-    from mai_usage_ext.ports import SYSTEM
-
     services = rig.meter.services
     assert services is not None
     changes = {"name": "Acme GmbH", "monthly_limit": "0"}

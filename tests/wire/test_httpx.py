@@ -25,6 +25,7 @@ from mai_usage_ext.host.decoding import decoder_of
 from mai_usage_ext.host.httpx_calls import MeteredAsyncBytes, MeteredBytes
 from mai_usage_ext.host.outbound import Outbound
 from mai_usage_ext.host.watch import Watch
+from mai_usage_ext.simulator.server import MANAGEMENT_KEY
 from tests.conftest import Swallowed
 from tests.metering.recorded import RECORDED
 from tests.storage.samples import make_hold
@@ -32,7 +33,7 @@ from tests.wire.overheard import Overheard
 from tests.wire.pipes import Deaf, chat_of, headers_of, in_thread, no_ids, spend_nothing
 from tests.wire.rig import Rig
 from tests.wire.test_faults import locked
-from tests.wire.test_organization_keys import acme_of
+from tests.wire.test_organization_keys import RING, acme_of
 
 SLOW = {"chunks": 200, "chunk_delay": 0.01}
 
@@ -43,9 +44,13 @@ async def simulator() -> AsyncIterator[Overheard]:
         yield running
 
 
-@pytest.fixture(params=["httpx", "httpx2"])
+@pytest.fixture
 def package(request: pytest.FixtureRequest) -> Any:
-    return import_module(request.param)
+    """httpx; its successor too, where a test says so."""
+    return import_module(getattr(request, "param", "httpx"))
+
+
+both = pytest.mark.parametrize("package", ["httpx", "httpx2"], indirect=True)
 
 
 @pytest.fixture(params=["thread", "task"])
@@ -84,6 +89,7 @@ async def post(
         return response.status_code, b"".join([piece async for piece in pieces])
 
 
+@both
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
 async def test_a_call_is_booked_before_its_end_is_seen(
     rig: Rig, package: Any, way: str, stream: bool
@@ -101,6 +107,7 @@ async def test_a_call_is_booked_before_its_end_is_seen(
     assert no_ids(body) == no_ids(plain)
 
 
+@both
 @pytest.mark.parametrize("raw", [False, True], ids=["decoded", "raw"])
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
 async def test_a_compressed_answer(
@@ -114,6 +121,7 @@ async def test_a_compressed_answer(
     assert entry["source"] == ("stream" if stream else "body")
 
 
+@both
 async def test_a_stream_left_half_way(sqlite_rig: Rig, package: Any, way: str) -> None:
     rig = sqlite_rig
     options: Any = {"json": chat_of(stream=True), "headers": headers_of(rig, SLOW)}
@@ -175,9 +183,7 @@ async def test_a_cancelled_task(sqlite_rig: Rig, package: Any) -> None:
     rig = sqlite_rig
     task = asyncio.create_task(post(package, "task", rig, stream=True, switches=SLOW))
     await rig.until(lambda holds: holds == {"open": 1})
-    await rig.eventually(
-        "SELECT COUNT(*) = 1 FROM usage_holds WHERE generation_id IS NOT NULL"
-    )
+    await rig.eventually("SELECT COUNT(*) = 1 FROM usage_holds WHERE generation_id IS NOT NULL")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -185,6 +191,7 @@ async def test_a_cancelled_task(sqlite_rig: Rig, package: Any) -> None:
     assert rig.ledger_pusd() == rig.bill_pusd()
 
 
+@both
 async def test_a_refusal_is_an_answer(sqlite_rig: Rig, package: Any, way: str) -> None:
     await spend_nothing(sqlite_rig)
     for stream, raw in ((False, False), (True, False), (True, True)):
@@ -198,6 +205,7 @@ async def test_a_refusal_is_an_answer(sqlite_rig: Rig, package: Any, way: str) -
 
 async def test_a_refusal_raises_as_its_client_does(sqlite_rig: Rig, package: Any) -> None:
     await spend_nothing(sqlite_rig)
+    current_caller.set(Caller(user_id="alice"))
     async with package.AsyncClient() as client:
         url = sqlite_rig.simulator.url + "/chat/completions"
         response = await client.post(url, json=chat_of(), headers=headers_of(sqlite_rig))
@@ -207,9 +215,7 @@ async def test_a_refusal_raises_as_its_client_does(sqlite_rig: Rig, package: Any
 
 
 @pytest.mark.parametrize("bill_anyway", [False, True], ids=["free", "billed"])
-async def test_an_error_answer(
-    sqlite_rig: Rig, package: Any, way: str, bill_anyway: bool
-) -> None:
+async def test_an_error_answer(sqlite_rig: Rig, package: Any, way: str, bill_anyway: bool) -> None:
     rig = sqlite_rig
     status, body = await post(
         package, way, rig, switches={"status": 502, "bill_anyway": bill_anyway}
@@ -222,6 +228,7 @@ async def test_an_error_answer(
     assert (rig.bill_pusd() > 0) == bill_anyway
 
 
+@both
 async def test_a_connection_that_never_was(sqlite_rig: Rig, package: Any, way: str) -> None:
     await sqlite_rig.simulator.stop()
     with pytest.raises(package.ConnectError):
@@ -229,14 +236,13 @@ async def test_a_connection_that_never_was(sqlite_rig: Rig, package: Any, way: s
     await sqlite_rig.until(lambda holds: holds == {"void": 1})
 
 
-async def test_a_connection_cut_before_the_headers(
-    sqlite_rig: Rig, package: Any, way: str
-) -> None:
+async def test_a_connection_cut_before_the_headers(sqlite_rig: Rig, package: Any, way: str) -> None:
     with pytest.raises(package.RemoteProtocolError):
         await post(package, way, sqlite_rig, stream=True, switches={"cut_after": -1})
     await sqlite_rig.until(lambda holds: holds == {"unidentified": 1})
 
 
+@both
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
 async def test_a_connection_cut_half_way(
     sqlite_rig: Rig, package: Any, way: str, stream: bool
@@ -250,11 +256,9 @@ async def test_a_connection_cut_half_way(
 class TestRequest:
     @pytest.fixture
     def environ(self) -> dict[str, str]:
-        from mai_usage_ext.simulator.server import MANAGEMENT_KEY
+        return {"OPENROUTER_PROVISIONING_KEY": MANAGEMENT_KEY, "MAI_USAGE_ENCRYPTION_KEYS": RING}
 
-        ring = "the key that seals what is stored"
-        return {"OPENROUTER_PROVISIONING_KEY": MANAGEMENT_KEY, "MAI_USAGE_ENCRYPTION_KEYS": ring}
-
+    @both
     async def test_carries_the_organizations_key_and_the_users_name(
         self, sqlite_rig: Rig, package: Any, way: str
     ) -> None:
@@ -347,6 +351,7 @@ class TestSwitchedOff:
     def environ(self) -> dict[str, str]:
         return {"MAI_USAGE_METER_HTTPX": "false"}
 
+    @both
     async def test_nothing_is_metered_or_touched(
         self, sqlite_rig: Rig, package: Any, way: str
     ) -> None:
@@ -358,8 +363,12 @@ class TestSwitchedOff:
         assert "user" not in sqlite_rig.simulator.sent()[-1].json  # type: ignore[attr-defined]
 
 
+@both
 def test_installing_twice_and_removing_leaves_the_originals(package: Any) -> None:
-    originals = package.HTTPTransport.handle_request, package.AsyncHTTPTransport.handle_async_request
+    originals = (
+        package.HTTPTransport.handle_request,
+        package.AsyncHTTPTransport.handle_async_request,
+    )
     outbound = Outbound(("http://x/api",), on_start_failure="block")
     outbound.install()
     wrapped = package.HTTPTransport.handle_request
