@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from importlib.metadata import version
-from types import ModuleType
+from types import GenericAlias, ModuleType
 
 import pytest
 
@@ -30,7 +30,11 @@ def public_names(module: ModuleType) -> set[str]:
         for name, value in vars(module).items()
         if not name.startswith("_")
         and not isinstance(value, ModuleType)
-        and str(getattr(value, "__module__", "")).split(".")[0] not in sys.stdlib_module_names
+        and (
+            # An alias such as ``Mapping[str, object]`` is ours, though its module is Python's.
+            isinstance(value, GenericAlias)
+            or str(getattr(value, "__module__", "")).split(".")[0] not in sys.stdlib_module_names
+        )
     }
 
 

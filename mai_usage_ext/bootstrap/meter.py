@@ -226,9 +226,7 @@ async def metering(settings: Settings) -> AsyncIterator[Meter]:
         await meter.stop()
 
 
-def _health(
-    bench: Workbench, ledger: LedgerWriter, jobs: Jobs, key_check: KeyCheck
-) -> HealthCheck:
+def _health(bench: Workbench, ledger: LedgerWriter, jobs: Jobs, key_check: KeyCheck) -> HealthCheck:
     def of_the_settings() -> str | None:
         problems = bench.live_settings.view().problems
         return f"settings: {'; '.join(problems)}" if problems else None

@@ -149,7 +149,7 @@ def test_a_day_that_cannot_be_sealed_holds_up_its_own_organization_only() -> Non
     acme = LiveDay(organization_id="acme", day=day, time_zone="UTC")
     store = Store([acme, replace(acme, organization_id="zeta")])
     store.broken["acme"] = ValueError("corrupted")
-    with pytest.raises(StorageError, match="of 1 organizations .* of acme: corrupted"):
+    with pytest.raises(StorageError, match=r"of 1 organizations .* of acme: corrupted"):
         run(store, clock)
     assert store.sealed == [("zeta", day)]
     store.broken["acme"] = StorageUnavailable("locked")
