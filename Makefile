@@ -12,7 +12,7 @@ coverage := --cov=mai_usage_ext/metering --cov=mai_usage_ext/services --cov-bran
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test test-quick lint bench build clean
+.PHONY: help install demo test test-quick lint bench mutation build clean
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -44,12 +44,16 @@ bench: ## measure speed and print the figures
 	@$(install) host
 	@$(python) -m tests.benchmarks $(ARGS)
 
+mutation: ## change the code of money, holds and sealing, and see whether a test notices
+	@$(install) mutation
+	@$(PYTHON) tests/workshop/mutation.py
+
 build: ## build the web component into mai_usage_ext/frontend
 	@$(install) component
 	@$(npm) run build
 
 clean: ## remove everything that was installed or made here
-	rm -rf .venv .venv-0.6.18 .tools .demo build dist *.egg-info
+	rm -rf .venv .venv-0.6.18 .tools .demo mutants build dist *.egg-info
 	rm -rf svelte_components/node_modules tests/simulator/node/node_modules
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks .coverage .coverage.*
 	find mai_usage_ext migrations tests -name __pycache__ -prune -exec rm -rf {} +

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mai_usage_ext.metering.money import RATE_ONE, billed_pusd
+from mai_usage_ext.metering.money import RATE_ONE
 
 __all__ = ["Estimate", "ModelPrice", "Request", "estimate", "tokens_within"]
 
@@ -79,24 +79,17 @@ def tokens_within(
 ) -> int:
     """The longest answer, in tokens, whose billed cost stays within what was granted.
 
-    The inverse of ``estimate`` and ``billed_pusd``, rounded down.
+    The inverse of ``estimate`` and ``money.billed_pusd``, rounded down.
     """
     per_token = price.completion_pusd * request.choices
     prompt = _prompt_pusd(request, price)
     if per_token == 0 or rate_micro == 0:
         return price.max_completion_tokens or _FEWEST_TOKENS
+    # The exact product stays within a whole number, so rounding it half-even does too.
     raw = (granted_pusd - fee_pusd) * RATE_ONE // rate_micro
-    tokens = max(0, raw - prompt) // per_token
-    # Rounding half-even may lift the bill by one picodollar above the exact product.
-    while tokens and _billed(prompt + per_token * tokens, rate_micro, fee_pusd) > granted_pusd:
-        tokens -= 1
-    return tokens
+    return max(0, raw - prompt) // per_token
 
 
 def _prompt_pusd(request: Request, price: ModelPrice) -> int:
     tokens = request.size // _BYTES_PER_TOKEN + 1 + request.images * _TOKENS_PER_IMAGE
     return price.request_pusd + price.image_pusd * request.images + price.prompt_pusd * tokens
-
-
-def _billed(raw_pusd: int, rate_micro: int, fee_pusd: int) -> int:
-    return billed_pusd(raw_pusd, rate_micro=rate_micro, fee_pusd=fee_pusd)

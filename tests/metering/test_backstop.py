@@ -277,3 +277,18 @@ def test_it_is_a_whole_number_of_millionths_just_above_what_is_needed(
     months = 2 if window_at(at_ms, time_zone).holds_two_months else 1
     allowance = -(-limit_pusd * RATE_ONE // rate_micro)
     assert 0 <= found - months * allowance <= MILLIONTH
+
+
+def test_before_the_first_rule_a_call_is_billed_at_cost() -> None:
+    dear = [rule(2_000_000, from_ms=1_000)]
+    assert lowest_rate_over(dear, from_ms=999, until_ms=2_000) == RATE_ONE
+    assert lowest_rate_over(dear, from_ms=1_000, until_ms=2_000) == 2_000_000
+    only_one_model = [rule(2_000_000, pattern="a/*")]
+    assert lowest_rate_over(only_one_model, from_ms=5, until_ms=6) == RATE_ONE
+
+
+def test_a_month_that_begins_this_very_millisecond_is_not_ahead() -> None:
+    july = ms("2026-07-01T00:00")
+    assert instants_ahead(july, "UTC", ahead_ms=HOUR_MS) == (july,)
+    assert instants_ahead(july - 1, "UTC", ahead_ms=1) == (july - 1, july)
+    assert instants_ahead(july - 2, "UTC", ahead_ms=1) == (july - 2,)

@@ -1,5 +1,6 @@
 """Billing days where clocks change, where they never do, and at both ends of the world."""
 
+import time
 from datetime import UTC, date, datetime
 
 import pytest
@@ -10,6 +11,7 @@ from mai_usage_ext.errors import BadInput
 from mai_usage_ext.metering.days import (
     billing_day,
     day_bounds_ms,
+    is_over,
     month_days,
     month_of,
     previous_days,
@@ -76,3 +78,56 @@ def test_months() -> None:
 def test_a_zone_that_is_none(bad: str) -> None:
     with pytest.raises(BadInput, match=r"^timezone is .*; expected an IANA zone"):
         zone(bad)
+
+
+NEW_YORK, KIRITIMATI = "America/New_York", "Pacific/Kiritimati"
+DAY = date(2026, 6, 10)
+ENDS_IN_NEW_YORK = ms("2026-06-11T04:00:00")
+
+
+def test_a_day_is_over_at_its_last_midnight() -> None:
+    assert not is_over(DAY, at_ms=ENDS_IN_NEW_YORK - 1, time_zone=NEW_YORK)
+    assert is_over(DAY, at_ms=ENDS_IN_NEW_YORK, time_zone=NEW_YORK)
+    # Half of a plan is none.
+    assert is_over(DAY, at_ms=ENDS_IN_NEW_YORK, time_zone=NEW_YORK, next_time_zone="Etc/GMT+12")
+    assert is_over(DAY, at_ms=ENDS_IN_NEW_YORK, time_zone=NEW_YORK, next_from_ms=0)
+
+
+def test_a_day_that_a_zone_further_west_will_bring_back_is_not_over() -> None:
+    """Kiritimati is through with it at 10:00 UTC; New York has it until 04:00 UTC of the 11th."""
+
+    def over(at: str, move: str) -> bool:
+        return is_over(
+            DAY,
+            at_ms=ms(at),
+            time_zone=KIRITIMATI,
+            next_time_zone=NEW_YORK,
+            next_from_ms=ms(move),
+        )
+
+    assert not over("2026-06-10T12:00:00", "2026-06-10T20:00:00")
+    assert not over("2026-06-10T12:00:00", "2026-06-11T03:59:59")
+    assert over("2026-06-10T12:00:00", "2026-06-11T04:00:00")
+    assert not over("2026-06-10T09:59:59", "2026-06-11T04:00:00"), "its own zone is not through"
+    # From the move on the new zone decides alone, from its very millisecond.
+    assert not over("2026-06-10T20:00:00", "2026-06-10T20:00:00")
+    assert over("2026-06-11T04:00:00", "2026-06-10T20:00:00")
+
+
+def test_the_day_does_not_depend_on_the_machines_own_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
+    time.tzset()
+    try:
+        assert billing_day(ms("2026-11-24T23:30:00"), "UTC") == date(2026, 11, 24)
+        assert day_bounds_ms(date(2026, 11, 24), "UTC")[0] == ms("2026-11-24T00:00:00")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_what_is_said_of_a_zone_that_is_none() -> None:
+    with pytest.raises(BadInput) as caught:
+        zone("Mars/Phobos", field="zone")
+    assert str(caught.value) == (
+        "zone is 'Mars/Phobos'; expected an IANA zone such as Europe/Warsaw"
+    )

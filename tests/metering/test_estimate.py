@@ -97,3 +97,28 @@ def test_a_free_answer_may_be_as_long_as_the_model_can() -> None:
 )
 def test_one_table_says_what_is_billable(method: str, path: str, shape: Shape | None) -> None:
     assert shape_of(method, path) is shape
+
+
+def test_how_many_tokens_are_a_whole_number() -> None:
+    tokens = tokens_within(PROMPT + 10 * 70 + 9, ASKED, PRICE, rate_micro=1_000_000, fee_pusd=0)
+    assert (tokens, type(tokens)) == (70, int)
+    assert tokens_within(PROMPT - 1, ASKED, PRICE, rate_micro=1_000_000, fee_pusd=0) == 0
+
+
+def test_a_bill_that_was_rounded_stays_within_what_was_granted() -> None:
+    price = replace(PRICE, prompt_pusd=0, request_pusd=0, completion_pusd=1)
+    for granted in range(1, 60):
+        tokens = tokens_within(granted, ASKED, price, rate_micro=1_500_000, fee_pusd=0)
+        assert billed_pusd(tokens, rate_micro=1_500_000) <= granted
+        # One more may still fit where its half was rounded down.
+        assert billed_pusd(tokens + 2, rate_micro=1_500_000) > granted
+
+
+def test_the_fee_is_part_of_what_was_granted() -> None:
+    paid = PROMPT + 10 * 70
+    assert tokens_within(paid + 33, ASKED, PRICE, rate_micro=1_000_000, fee_pusd=33) == 70
+    assert tokens_within(paid + 32, ASKED, PRICE, rate_micro=1_000_000, fee_pusd=33) == 69
+
+
+def test_an_estimate_is_whole_picodollars() -> None:
+    assert type(estimate(ASKED, PRICE, default_pusd=99).raw_pusd) is int

@@ -120,3 +120,78 @@ def test_json_that_is_none(bad: str | bytes) -> None:
 
 def test_a_float_never_comes_out_of_json() -> None:
     assert not any(isinstance(value, float) for value in parse_json(json.dumps([0.1, 1e5, 2])))
+
+
+@pytest.mark.parametrize(
+    ("raw", "billed"),
+    [(4, 2), (5, 2), (6, 3), (7, 4), (9, 4), (11, 6), (13, 6), (15, 8)],
+)
+def test_a_half_goes_to_the_even_neighbour(raw: int, billed: int) -> None:
+    assert billed_pusd(raw, rate_micro=500_000) == billed
+    assert isinstance(billed_pusd(raw, rate_micro=500_000), int)
+
+
+@pytest.mark.parametrize(
+    ("usd", "said"),
+    [
+        ("x", "cost is 'x'; expected a decimal number of USD"),
+        ([1], "cost is [1]; expected a decimal number of USD"),
+        ("NaN", "cost is 'NaN'; expected a decimal number of USD"),
+        ("-1", "cost is '-1'; expected an amount of USD that is not negative"),
+        ("9000001", "cost is '9000001'; expected an amount of at most 9,000,000 USD"),
+        ("1e-13", "cost is '1e-13'; expected an amount of USD with at most twelve decimals"),
+    ],
+)
+def test_what_is_said_of_a_bad_amount(usd: object, said: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        pusd_from_usd(usd, field="cost", exact=True)
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize(
+    ("rate", "said"),
+    [
+        ("x", "rate is 'x'; expected a decimal number such as 1.3"),
+        (1.3, "rate is 1.3; expected a decimal number such as 1.3"),
+        ("1001", "rate is '1001'; expected a rate from 0 to 1000, such as 1.3"),
+        (
+            "1.2345678",
+            "rate is '1.2345678'; expected a rate with at most six decimals, such as 1.3",
+        ),
+    ],
+)
+def test_what_is_said_of_a_bad_rate(rate: object, said: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        rate_from_decimal(rate, field="rate")
+    assert str(caught.value) == said
+
+
+def test_an_amount_without_a_name_is_called_amount() -> None:
+    with pytest.raises(BadInput, match=r"^amount is ''"):
+        pusd_from_usd("")
+
+
+def test_nothing_is_written_as_a_plain_zero() -> None:
+    assert (usd_from_pusd(0), usd_from_pusd(PICO), usd_from_pusd(-1)) == (
+        "0",
+        "1",
+        "-0.000000000001",
+    )
+
+
+def test_the_longest_number_that_is_read() -> None:
+    assert parse_json("0." + "1" * 398) == Decimal("0." + "1" * 398)
+    with pytest.raises(ValueError, match=r"^a number of more than 400 characters$"):
+        parse_json("0." + "1" * 399)
+    with pytest.raises(ValueError, match=r"^NaN is not a JSON number$"):
+        parse_json("NaN")
+
+
+def test_the_smallest_and_the_largest_exponent_that_is_looked_at() -> None:
+    assert pusd_from_usd("1e-400") == 0
+    with pytest.raises(BadInput, match="a decimal number of USD"):
+        pusd_from_usd("1e-401")
+    with pytest.raises(BadInput, match="at most 9,000,000 USD"):
+        pusd_from_usd("1e400")
+    with pytest.raises(BadInput, match="a decimal number of USD"):
+        pusd_from_usd("1e401")

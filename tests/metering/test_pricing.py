@@ -175,3 +175,40 @@ rules_of_one = st.lists(
 @given(rules_of_one, st.sampled_from(["a/b", "a/c", "b", "c"]))
 def test_no_model_is_billed_below_the_lowest_rate(rules: list[PriceRule], model: str) -> None:
     assert lowest_rate(rules, at_ms=NOW) <= price_of(rules, model, at_ms=NOW).rate_micro
+
+
+def test_what_is_said_of_a_bad_pattern_and_a_bad_fee() -> None:
+    with pytest.raises(BadInput) as caught:
+        checked_pattern("a?b", field="pattern")
+    assert str(caught.value) == (
+        "pattern is 'a?b'; expected a model name such as anthropic/*, or null"
+    )
+    with pytest.raises(BadInput) as caught:
+        checked_fee("1000.000001", field="fee")
+    assert str(caught.value) == "fee is '1000.000001'; expected at most 1000 USD for each call"
+    assert checked_fee("1000") == 1000 * 10**12
+
+
+@pytest.mark.parametrize("character", "?[] ")
+def test_each_character_that_means_something_elsewhere_is_refused(character: str) -> None:
+    with pytest.raises(BadInput, match=r"^model_pattern is "):
+        checked_pattern(f"a{character}b")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "model", "matches"),
+    [
+        ("ab*b", "ab", False),
+        ("ab*b", "abb", True),
+        ("a*x*b", "axb", True),
+        ("a*x*xb", "axb", False),
+        ("a*ab", "aab", True),
+        ("ax*x*b", "axb", False),
+        ("a*xy*yz*b", "axyzb", False),
+        ("a*xy*yz*b", "axyyzb", True),
+        ("a*b*ab", "aab", False),
+    ],
+)
+def test_no_letter_is_used_twice(pattern: str, model: str, *, matches: bool) -> None:
+    rules = [rule(pattern, rate=7), rule(rate=3)]
+    assert price_of(rules, model=model, at_ms=NOW).rate_micro == (7 if matches else 3)

@@ -131,3 +131,65 @@ def test_an_error_body() -> None:
 @pytest.mark.parametrize("bad", ["", "x" * 201, "a b", "gen-\n", 5, None, "gen-é"])
 def test_what_cannot_be_an_id(bad: object) -> None:
     assert read_body({"id": bad}, status=200, header_id=None).generation_id is None
+
+
+def test_generation_falls_back_to_the_estimate_of_what_is_not_native() -> None:
+    data = {**GENERATION, "native_tokens_prompt": None, "native_tokens_reasoning": 4}
+    del data["native_tokens_completion"]
+    usage = read_generation(data)
+    assert (usage.prompt_tokens, usage.completion_tokens) == (7, 8)
+    assert (usage.cached_tokens, usage.reasoning_tokens) == (3, 4)
+
+
+def test_whether_the_key_was_the_clients_own_is_told() -> None:
+    assert read_usage({**CHAT, "is_byok": True}).is_byok
+    assert read_generation({**GENERATION, "is_byok": True}).is_byok
+    assert not read_usage(CHAT).is_byok
+    assert not read_generation(GENERATION).is_byok
+
+
+def test_counts_of_tokens() -> None:
+    def count(value: object) -> int:
+        return read_usage({**CHAT, "prompt_tokens": value}).prompt_tokens
+
+    assert [count(value) for value in (0, Decimal("8174.0"), 10**9, Decimal("1E+9"))] == [
+        0,
+        8174,
+        10**9,
+        10**9,
+    ]
+    assert isinstance(count(Decimal("8174.0")), int)
+    for beyond in (10**9 + 1, Decimal("1000000001"), Decimal("-1E+500000"), Decimal("1E+500000")):
+        with pytest.raises(UsageUnusable, match=r"^prompt_tokens is out of range$"):
+            count(beyond)
+    with pytest.raises(UsageUnusable, match=r"^prompt_tokens is not a whole number$"):
+        count(Decimal("1.5"))
+
+
+def test_details_nobody_gave_count_nothing() -> None:
+    assert (read_usage(EMBEDDING).cached_tokens, read_usage(EMBEDDING).reasoning_tokens) == (0, 0)
+
+
+def test_the_dearest_call_that_is_believed() -> None:
+    assert read_usage({**CHAT, "cost": 9000}).raw_pusd == 9000 * 10**12
+    with pytest.raises(UsageUnusable, match=r"^cost is above 9,000 USD for one call$"):
+        read_usage({**CHAT, "cost": Decimal("9000.000000000001")})
+
+
+@pytest.mark.parametrize(
+    ("read", "value", "said"),
+    [
+        (read_usage, None, "usage is not an object"),
+        (read_generation, None, "generation is not an object"),
+        (read_usage, {**CHAT, "is_byok": "yes"}, "is_byok is not true or false"),
+        (
+            read_usage,
+            {**CHAT, "is_byok": True, "cost_details": None},
+            "cost_details is missing on a BYOK call",
+        ),
+    ],
+)
+def test_what_is_said_of_an_unusable_block(read: Any, value: object, said: str) -> None:
+    with pytest.raises(UsageUnusable) as caught:
+        read(value)
+    assert str(caught.value) == said

@@ -20,6 +20,7 @@ if not __package__:
 
 from tests.workshop import chromium, stamps
 from tests.workshop.hosts import NEWEST, OLDEST, Host
+from tests.workshop.mutation import ENVIRONMENT
 from tests.workshop.packages import Installer, python_of
 from tests.workshop.shell import ROOT, TOOLS, WorkshopError, fail, output_of, run, say, step
 from tests.workshop.toolchain import find_node, find_python
@@ -44,6 +45,18 @@ def install_host(host: Host, extension: str, wanted: str | None) -> None:
     stamps.put(host.folder, expected)
 
 
+def install_mutation(wanted: str | None) -> None:
+    """The mutation tester, and of ours what it changes."""
+    expected = stamps.digest(files=[ROOT / "setup.cfg"])
+    if stamps.is_current(ENVIRONMENT, expected):
+        return
+    installer = Installer(find_python(wanted))
+    with step(f"{ENVIRONMENT.relative_to(ROOT)}: mutmut and us, by {installer.name}"):
+        installer.make_environment(ENVIRONMENT)
+        installer.install(ENVIRONMENT, ["-e", f"{ROOT}[mutation]"])
+    stamps.put(ENVIRONMENT, expected)
+
+
 def install_node_modules(folder: Path) -> None:
     """`npm ci` in a folder with a lock file."""
     lock = folder / "package-lock.json"
@@ -60,6 +73,10 @@ def install_node_modules(folder: Path) -> None:
     stamps.put(modules, expected)
 
 
+# Made when it is named; `make test` does without.
+_EXTRA = ("mutation",)
+
+
 def parts(wanted: str | None) -> dict[str, Callable[[], object]]:
     """The installable parts by name, in the order in which they are made."""
     return {
@@ -68,6 +85,7 @@ def parts(wanted: str | None) -> dict[str, Callable[[], object]]:
         "component": lambda: install_node_modules(COMPONENT),
         "official-client": lambda: install_node_modules(OFFICIAL_CLIENT),
         "chromium": chromium.ensure_chromium,
+        "mutation": lambda: install_mutation(wanted),
     }
 
 
@@ -88,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Two `make` at once must not install into the same folders at once.
         with (TOOLS / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            for name in options.part or available:
+            for name in options.part or (name for name in available if name not in _EXTRA):
                 available[name]()
     except WorkshopError as error:
         return fail(error)
