@@ -105,16 +105,7 @@ def lowest_rate_over(rules: Sequence[PriceRule], *, from_ms: int, until_ms: int)
     """The lowest markup that any model had or will have in a stretch of time, in millionths."""
     changes = {rule.effective_from_ms for rule in rules}
     instants = {from_ms, *(change for change in changes if from_ms < change <= until_ms)}
-    return min(_lowest(rules, at_ms=instant) for instant in instants)
-
-
-def _lowest(rules: Sequence[PriceRule], *, at_ms: int) -> int:
-    rate = lowest_rate(rules, at_ms=at_ms)
-    is_covered = any(
-        rule.model_pattern is None and rule.effective_from_ms <= at_ms for rule in rules
-    )
-    # A model that no rule fits is billed at cost, which may be less than any rule says.
-    return rate if is_covered else min(rate, RATE_ONE)
+    return min(lowest_rate(rules, at_ms=instant) for instant in instants)
 
 
 def _month_starts(from_ms: int, until_ms: int, time_zone: str) -> list[int]:
