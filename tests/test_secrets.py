@@ -32,6 +32,7 @@ from mai_usage_ext.simulator import Simulator
 from mai_usage_ext.simulator.auth import ApiKey, new_secret
 from mai_usage_ext.storage.database import close_database, open_database
 from mai_usage_ext.storage.sessions import transaction
+from tests.api.office import compare_since
 from tests.api.routes import ROUTES, request_of
 from tests.attachment.conftest import make_host as make_host
 from tests.evidence import Evidence, cells_of, files_beside, sayings_of
@@ -239,7 +240,11 @@ async def furnish(run: Run) -> None:
     await assign(run, "dora", "bakery", **later)
     rule = {"client_id": run.places["bakery"], "markup_rate": "1.9", **later}
     made = await run.ask("POST", "/pricing-rules", json=rule)
-    run.places |= {"planned_rule": str(made["rule"]["id"]), "leaving": "dora"}
+    run.places |= {
+        "planned_rule": str(made["rule"]["id"]),
+        "leaving": "dora",
+        "past_day": await asyncio.to_thread(compare_since, run.database, days=5),
+    }
 
 
 async def assign(run: Run, person: str, slug: str, **more: Any) -> None:

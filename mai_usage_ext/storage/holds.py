@@ -1,16 +1,20 @@
 """The reading side of holds, and what recovery does to them."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 from peewee import Database, fn
 
+from mai_usage_ext.guard import tally
 from mai_usage_ext.ports import Hold, HoldState, Outcome, PendingHold
 from mai_usage_ext.storage.models import UsageHold, UsageProcess
 from mai_usage_ext.storage.sessions import session, transaction, write
 
-__all__ = ["HoldRows", "hold_of"]
+__all__ = ["HoldRows", "hold_of", "readable"]
+
+_T = TypeVar("_T")
 
 _IS_KEPT = UsageHold.closed_at_ms.is_null()
 
@@ -26,9 +30,16 @@ class HoldRows:
             UsageHold.next_attempt_ms <= now_ms
         )
         query = UsageHold.select().where(is_due & _IS_KEPT)
-        query = query.order_by(UsageHold.next_attempt_ms, UsageHold.at_ms).limit(limit)
+        query = query.order_by(UsageHold.next_attempt_ms, UsageHold.at_ms, UsageHold.id)
+        found: list[PendingHold] = []
         with session(self._db):
-            return [_pending(row) for row in query.bind(self._db)]
+            # What cannot be read stays in front for ever, so it must not fill every batch.
+            for offset in itertools.count(0, limit):
+                rows = list(query.limit(limit).offset(offset).bind(self._db))
+                found += readable(rows, _pending)
+                if len(rows) < limit or len(found) >= limit:
+                    return found[:limit]
+        raise AssertionError("unreachable")
 
     def claim(self, pending: PendingHold, *, next_attempt_ms: int) -> bool:
         unchanged = (
@@ -66,13 +77,28 @@ class HoldRows:
         query: Any = UsageHold.select(UsageHold.state, fn.COUNT(UsageHold.id)).where(_IS_KEPT)
         query = query.group_by(UsageHold.state).tuples()
         with session(self._db):
-            return {HoldState(state): count for state, count in query.bind(self._db)}
+            counts = dict(query.bind(self._db))
+        return {state: counts[state.value] for state in HoldState if state.value in counts}
 
     def unsettled_on(self, organization_id: str, day: date) -> int:
         is_theirs = (UsageHold.organization_id == organization_id) & (UsageHold.day == day)
         query = UsageHold.select(fn.COUNT(UsageHold.id)).where(is_theirs & _IS_KEPT)
         with session(self._db):
             return int(query.bind(self._db).scalar())
+
+
+def readable(rows: Iterable[UsageHold], read: Callable[[UsageHold], _T]) -> list[_T]:
+    """What ``read`` makes of the rows; one that somebody has spoiled is named and left alone.
+
+    Its money stays held until it is put right, and the rest of the holds do not wait for that.
+    """
+    found: list[_T] = []
+    for row in rows:
+        try:
+            found.append(read(row))
+        except (ValueError, TypeError) as error:
+            tally.warn("holds that cannot be read", f"the hold {row.id} cannot be read: {error}")
+    return found
 
 
 def _pending(row: UsageHold) -> PendingHold:

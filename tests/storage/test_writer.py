@@ -67,6 +67,7 @@ def test_every_column_arrives(db: Database, organization: str, writer: LedgerWri
         "first_byte_ms": None,
         "duration_ms": 1900,
         "booked_at_ms": AT_MS + 1900,
+        "key_hash": "",
     }
 
 
