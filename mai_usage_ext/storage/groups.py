@@ -20,8 +20,10 @@ from mai_usage_ext.storage.folding import (
 from mai_usage_ext.storage.late_entries import LateEntries, SealedThrough, sealed_through
 from mai_usage_ext.storage.models import CELL_KEY, CELL_SUMS
 from mai_usage_ext.storage.partition import partition_day
+from mai_usage_ext.storage.partitions import with_months
 from mai_usage_ext.storage.sessions import transaction
 from mai_usage_ext.storage.statements import Reads, Writes
+from mai_usage_ext.storage.watermark import below, dropped_through, moved, owed, presumed_booked
 
 __all__ = ["GroupCommit"]
 
@@ -58,19 +60,35 @@ class GroupCommit:
         ``is_retry`` looks up holds that are placed here too; ``in_doubt`` says that the commit
         may have gone through before without an answer.
         """
+        return with_months(
+            self._db,
+            lambda: self._attempt(changes, now_ms=now_ms, is_retry=is_retry, in_doubt=in_doubt),
+        )
+
+    def _attempt(
+        self, changes: Sequence[Change], *, now_ms: int, is_retry: bool, in_doubt: bool
+    ) -> list[Result]:
         with transaction(self._db):
             # First of all, because reading the months locks them.
             months = self._reads.months(month_keys(changes))
-            plan = fold(
-                changes,
-                budgets=self._budgets(changes, months, now_ms),
-                rows=self._known_holds(changes, is_retry=is_retry),
-                booked=self._known_entries(changes),
-                now_ms=now_ms,
-                in_doubt=in_doubt,
-            )
-            self._write(plan, sealed_through(months), now_ms)
-        return plan.results
+            rows = self._known_holds(changes, is_retry=is_retry)
+            dropped = dropped_through(months)
+            gone = below(changes, dropped)
+            late = owed(gone, changes, rows)
+            if not late:
+                plan = fold(
+                    changes,
+                    budgets=self._budgets(changes, months, now_ms),
+                    rows=rows,
+                    booked=self._known_entries(changes) | presumed_booked(self._db, changes, gone),
+                    now_ms=now_ms,
+                    in_doubt=in_doubt,
+                )
+                self._write(plan, sealed_through(months), now_ms)
+                return plan.results
+            changes = moved(self._db, changes, late, dropped, now_ms=now_ms)
+        # From the start, because other months have to be locked.
+        return self._attempt(changes, now_ms=now_ms, is_retry=is_retry, in_doubt=in_doubt)
 
     def _budgets(
         self, changes: Sequence[Change], months: Sequence[tuple[Any, ...]], now_ms: int

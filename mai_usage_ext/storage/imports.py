@@ -33,6 +33,7 @@ from mai_usage_ext.storage.models import (
     UsageLedger,
 )
 from mai_usage_ext.storage.organizations import slug_of
+from mai_usage_ext.storage.partitions import with_months
 from mai_usage_ext.storage.sessions import session, transaction, write
 
 __all__ = ["ImportRows"]
@@ -184,11 +185,15 @@ class ImportRows:
         key = [table.organization_id, *(getattr(table, name) for name in _KEYS[kind])]
         replaced = (*_BESIDES[kind], *_SUMS, "sealed_at_ms")
         update = {getattr(table, name): getattr(EXCLUDED, name) for name in replaced}
-        with transaction(self._db):
-            for some in _chunks(usage, _MOST_ROWS):
-                rows = [_columns(kind, organization_id, one, now_ms) for one in some]
-                query = table.insert_many(rows).on_conflict(conflict_target=key, update=update)
-                write(self._db, query)
+
+        def put() -> None:
+            with transaction(self._db):
+                for some in _chunks(usage, _MOST_ROWS):
+                    rows = [_columns(kind, organization_id, one, now_ms) for one in some]
+                    query = table.insert_many(rows).on_conflict(conflict_target=key, update=update)
+                    write(self._db, query)
+
+        with_months(self._db, put)
 
     def add_to_month(
         self, organization_id: str, month: str, pusd: int, *, sealed_through: date

@@ -27,7 +27,7 @@ def sealed_through(months: Iterable[tuple[Any, ...]]) -> SealedThrough:
     """From the rows of ``Reads.months``, which were read under their lock."""
     return {
         (organization_id, month): str(day)
-        for organization_id, month, user_id, *_, day in months
+        for organization_id, month, user_id, *_, day, _ in months
         if user_id == ORGANIZATION and day is not None
     }
 

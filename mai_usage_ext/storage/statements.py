@@ -131,8 +131,8 @@ class Reads:
         return self._among(self._entries, generation_ids)
 
     def months(self, keys: set[MonthKey]) -> list[tuple[Any, ...]]:
-        """Key, spent, held and the last sealed day of these months' rows, users' own where they
-        have one.
+        """Key, spent, held, the last sealed and the last dropped day of these months' rows, users'
+        own where they have one.
 
         PostgreSQL locks the organizations' rows, always in the same order, and makes one that is
         not there yet; SQLite's transaction has locked everything already.
@@ -140,7 +140,7 @@ class Reads:
         if self._is_sqlite:
             found = self._fetch(_MONTHS, (json.dumps(sorted(keys)),))
             missing = {key for key in keys if not key[2]} - {row[:3] for row in found}
-            return found + [(*key, 0, 0, None) for key in sorted(missing)]
+            return found + [(*key, 0, 0, None, None) for key in sorted(missing)]
         organizations = {key for key in keys if not key[2]}
         found = self._fetch(_LOCK_MONTHS, _arrays(organizations))
         missing = organizations - {row[:3] for row in found}
@@ -202,7 +202,7 @@ _USER_HELD = (
     "SELECT COALESCE(SUM(estimate_pusd), 0) FROM usage_holds"
     " WHERE organization_id = ? AND user_id = ? AND month = ? AND closed_at_ms IS NULL"
 )
-_MONTH = "organization_id, month, user_id, spent_pusd, held_pusd, sealed_through"
+_MONTH = "organization_id, month, user_id, spent_pusd, held_pusd, sealed_through, dropped_through"
 _MONTHS = (
     f"SELECT {_MONTH} FROM json_each(?) AS wanted CROSS JOIN client_month_totals"  # noqa: S608
     " WHERE organization_id = json_extract(wanted.value, '$[0]')"

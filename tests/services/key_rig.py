@@ -24,6 +24,7 @@ from mai_usage_ext.storage.audit import AuditRows
 from mai_usage_ext.storage.keys import KeyRows
 from mai_usage_ext.storage.models import AuditLog, ClientOrganization, PricingRule, UsageLedger
 from mai_usage_ext.storage.organizations import OrganizationRows
+from mai_usage_ext.storage.partitions import make_months
 from mai_usage_ext.storage.sessions import execute, session, transaction, write
 from mai_usage_ext.storage.vault import KeyRing
 from tests.storage.samples import make_entry, make_hold
@@ -170,6 +171,7 @@ class KeyRig:
         hold = make_hold(organization_id, day=day, month=f"{day:%Y-%m}", at_ms=at_ms)
         entry = asdict(make_entry(hold, raw_pusd=raw_pusd))
         query = UsageLedger.insert(partition_day=day, **entry)
+        make_months(self.db, at=day)
         with transaction(self.db):
             write(self.db, query)
 

@@ -19,6 +19,7 @@ from mai_usage_ext.storage.models import (
     UsageLedger,
     UsageSetting,
 )
+from mai_usage_ext.storage.partitions import make_months
 from mai_usage_ext.storage.sealed import SealedRows
 from mai_usage_ext.storage.sessions import session, transaction, write
 from mai_usage_ext.storage.vault import KeyRing
@@ -230,6 +231,7 @@ def book(db: Database, at_ms: int, day: date, raw_usd: int, **changes: Any) -> N
         "rate_micro": 1_000_000, "fee_pusd": 0, "outcome": "completed", "source": "stream",
         "first_byte_ms": None, "duration_ms": None, "booked_at_ms": at_ms,
     }  # fmt: skip
+    make_months(db, at=day)
     insert(db, UsageLedger, **{**entry, **changes})
 
 

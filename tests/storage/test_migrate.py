@@ -205,6 +205,21 @@ def test_a_database_that_is_merely_newer_is_accepted(db: Database) -> None:
         migrator.down(0)
 
 
+@pytest.mark.parametrize(
+    "database_url", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+)
+def test_a_migration_may_take_longer_than_other_statements(db: Database) -> None:
+    seen: list[str] = []
+
+    def look(db: Database) -> None:
+        seen.append(execute(db, "SHOW statement_timeout").fetchone()[0])
+
+    Migrator(db, version=VERSION, migrations=with_next(Script(up=look))).up()
+    with session(db):
+        look(db)
+    assert seen == ["15min", "30s"]
+
+
 def test_a_changed_script_is_shown_and_not_applied_again(empty_db: Database) -> None:
     Migrator(empty_db, version=VERSION, migrations=[migration(1, Script())]).up()
     changed = [migration(1, Script(), checksum="another")]

@@ -6,6 +6,7 @@ from peewee import Database
 
 from mai_usage_ext.ports import UsageTotals
 from mai_usage_ext.storage.models import CELL_SUMS, ClientDailyUsage
+from mai_usage_ext.storage.partitions import make_months
 from mai_usage_ext.storage.sessions import transaction, write
 from mai_usage_ext.storage.usage import UsageRows
 from mai_usage_ext.storage.writer import LedgerWriter
@@ -13,7 +14,10 @@ from tests.storage.counting import counted_statements
 from tests.storage.samples import DAY, make_entry, make_hold, make_organization
 
 
-def seal(db: Database, organization: str, day: date, amount: int) -> None:
+def seal(
+    db: Database, organization: str, day: date, amount: int, *, source: str = "ledger"
+) -> None:
+    make_months(db, at=day)
     with transaction(db):
         write(
             db,
@@ -26,6 +30,7 @@ def seal(db: Database, organization: str, day: date, amount: int) -> None:
                 distinct_users=1,
                 distinct_models=1,
                 sealed_at_ms=1,
+                source=source,
             ),
         )
 
@@ -75,3 +80,13 @@ def test_the_ledger_as_a_whole(db: Database, organization: str, writer: LedgerWr
     with counted_statements(db) as sent:
         assert usage.ledger_total_pusd() == (3, 3 * 326_960_001)
     assert len(sent) == 1
+
+
+def test_an_imported_day_says_so(db: Database, organization: str) -> None:
+    seal(db, organization, DAY, 7)
+    seal(db, organization, DAY - timedelta(days=1), 7, source="imported")
+    days = UsageRows(db).by_day(organization, first=DAY - timedelta(days=1), last=DAY)
+    assert {day: totals.is_imported for day, totals in days.items()} == {
+        DAY: False,
+        DAY - timedelta(days=1): True,
+    }
