@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import schedule
 
-from mai_usage_ext.guard import shielded
+from mai_usage_ext.guard import shielded, tally
 from mai_usage_ext.ports import Clock, JobRecord, SystemClock
 
 __all__ = ["Job", "JobThread"]
@@ -72,14 +72,30 @@ class JobThread:
         return list(self._records.values())
 
     async def _work(self) -> None:
+        scheduler = self._planned()
+        while not self._stopping.is_set():
+            if self._is_behind(scheduler):
+                scheduler = self._planned()
+            scheduler.run_pending()
+            await asyncio.sleep(_TICK_S)
+        await self._end()
+
+    def _planned(self) -> schedule.Scheduler:
+        """A plan from now on, all jobs begun."""
         scheduler = schedule.Scheduler()
         for job in self._jobs:
             scheduler.every(job.every_s).seconds.do(self._begin, job)
         scheduler.run_all()
-        while not self._stopping.is_set():
-            scheduler.run_pending()
-            await asyncio.sleep(_TICK_S)
-        await self._end()
+        return scheduler
+
+    def _is_behind(self, scheduler: schedule.Scheduler) -> bool:
+        """Whether the clock is behind the plan, which is in the machine's local time: one that was
+        set back, or the hour that autumn brings twice, would stop every job for as long."""
+        wait_s = scheduler.idle_seconds
+        if wait_s is None or wait_s <= min(job.every_s for job in self._jobs):
+            return False
+        tally.warn("clocks set back", f"the clock was set back: jobs were {wait_s:.0f} s away")
+        return True
 
     def _begin(self, job: Job) -> None:
         earlier = self._at_work.get(job.name)

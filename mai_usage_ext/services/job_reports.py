@@ -33,7 +33,7 @@ class JobReport:
 
 class JobReports:
     """``every_s`` names the jobs and how often each is to run. ``own`` tells of those that every
-    process runs; the others' records are with their leases."""
+    process runs, by ``clock``; the others' records are with their leases, by ``shared_clock``."""
 
     def __init__(
         self,
@@ -42,26 +42,32 @@ class JobReports:
         every_s: Mapping[str, int],
         own: Callable[[], Sequence[JobRecord]],
         clock: Clock,
+        shared_clock: Clock,
     ) -> None:
         self._leases = leases
         self._every_s = every_s
         self._own = own
         self._clock = clock
+        self._shared_clock = shared_clock
         self._started_ms = clock.now_ms()
 
     def look(self) -> list[JobReport]:
         """Every job, in the order of their names. Raises ``StorageUnavailable``."""
         own = {record.name: record for record in self._own()}
         shared = {record.name: record for record in self._leases.records()}
-        return [
-            self._report(own[name], every_s)
-            if name in own
-            else self._report(shared.get(name, JobRecord(name=name)), every_s, is_shared=True)
-            for name, every_s in sorted(self._every_s.items())
-        ]
-
-    def _report(self, record: JobRecord, every_s: int, *, is_shared: bool = False) -> JobReport:
-        since_ms = self._started_ms if record.begun_ms is None else record.begun_ms
-        patience_ms = _TURNS * every_s * 1000 + _TOLERANCE_MS
-        is_overdue = self._clock.now_ms() - since_ms > patience_ms
-        return JobReport(record=record, every_s=every_s, is_shared=is_shared, is_overdue=is_overdue)
+        now_ms, shared_now_ms = self._clock.now_ms(), self._shared_clock.now_ms()
+        since_start_ms = now_ms - self._started_ms
+        reports = []
+        for name, every_s in sorted(self._every_s.items()):
+            record = own.get(name) or shared.get(name) or JobRecord(name=name)
+            age_ms = since_start_ms
+            if record.begun_ms is not None:
+                age_ms = (now_ms if name in own else shared_now_ms) - record.begun_ms
+            report = JobReport(
+                record=record,
+                every_s=every_s,
+                is_shared=name not in own,
+                is_overdue=age_ms > _TURNS * every_s * 1000 + _TOLERANCE_MS,
+            )
+            reports.append(report)
+        return reports

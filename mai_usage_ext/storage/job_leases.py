@@ -1,8 +1,7 @@
 """The leases of jobs, one row each.
 
-They are measured by the database's clock: it is one for all machines, while the processes' own may
-differ by more than a lease is long. Where it is set back, a lease that would last longer than any
-is free too.
+They are measured by the database's clock, because the processes' own may differ by more than a
+lease is long. Where it is set back, a lease that would last longer than any is free too.
 """
 
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from peewee import Database
 
 from mai_usage_ext.ports import JobRecord
+from mai_usage_ext.storage.clock import now_sql
 from mai_usage_ext.storage.database import is_sqlite
 from mai_usage_ext.storage.models import JobLease
 from mai_usage_ext.storage.sessions import execute, session, transaction
@@ -17,8 +17,6 @@ from mai_usage_ext.storage.sessions import execute, session, transaction
 __all__ = ["JobLeaseRows"]
 
 _LENGTH_MS = 20_000
-_NOW_SQLITE = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
-_NOW_POSTGRES = "CAST(EXTRACT(EPOCH FROM statement_timestamp()) * 1000 AS BIGINT)"
 _LONGEST_PROBLEM = 500
 
 
@@ -29,7 +27,7 @@ class JobLeaseRows:
         self._db = db
         self._owner = owner
         self._length_ms = length_ms
-        self._now = _NOW_SQLITE if is_sqlite(db) else _NOW_POSTGRES
+        self._now = now_sql(db)
 
     @property
     def length_ms(self) -> int:

@@ -16,7 +16,16 @@ from peewee import (
     TextField,
 )
 
-from mai_usage_ext.metering.daily import SUMS
+from mai_usage_ext.storage.daily_models import (
+    CELL_KEY,
+    CELL_SUMS,
+    ClientDailyUsage,
+    ClientLiveCounter,
+    ClientModelDailyUsage,
+    ClientUserDailyUsage,
+    daily_models,
+)
+from mai_usage_ext.storage.import_models import ImportedGeneration, ImportMark, import_models
 from mai_usage_ext.storage.reconciliation_models import reconciliation_models
 
 __all__ = [
@@ -44,10 +53,6 @@ __all__ = [
     "UserClientMapping",
     "all_models",
 ]
-
-CELL_KEY = ("organization_id", "day", "user_id", "model", "provider", "purpose")
-# What a live cell and the three daily tables add up, in the order the writer adds it.
-CELL_SUMS = SUMS
 
 
 class ClientOrganization(Model):
@@ -184,7 +189,7 @@ class UsageLedger(Model):
 
 class ClientMonthTotal(Model):
     """Spent and held of a month: ``user_id`` is ``''`` for the organization as a whole, whose row
-    names the last day of the month that was sealed."""
+    names the last day of the month that was sealed, and the last whose ledger was dropped."""
 
     organization_id = TextField()
     month = TextField()
@@ -192,84 +197,11 @@ class ClientMonthTotal(Model):
     spent_pusd = BigIntegerField()
     held_pusd = BigIntegerField()
     sealed_through = DateField(null=True)
+    dropped_through = DateField(null=True)
 
     class Meta:
         table_name = "client_month_totals"
         primary_key = CompositeKey("organization_id", "month", "user_id")
-
-
-class _Sums(Model):
-    requests = BigIntegerField()
-    failures = BigIntegerField()
-    cancelled = BigIntegerField()
-    prompt_tokens = BigIntegerField()
-    completion_tokens = BigIntegerField()
-    cached_tokens = BigIntegerField()
-    reasoning_tokens = BigIntegerField()
-    raw_pusd = BigIntegerField()
-    billed_pusd = BigIntegerField()
-    first_byte_ms_sum = BigIntegerField()
-    first_byte_count = BigIntegerField()
-    duration_ms_sum = BigIntegerField()
-
-
-class ClientLiveCounter(_Sums):
-    """A cell of a day that is not sealed yet."""
-
-    organization_id = TextField()
-    day = DateField()
-    user_id = TextField()
-    model = TextField()
-    provider = TextField()
-    purpose = TextField()
-
-    class Meta:
-        table_name = "client_live_counters"
-        primary_key = CompositeKey(*CELL_KEY)
-
-
-class _Sealed(_Sums):
-    sealed_at_ms = BigIntegerField()
-
-
-class ClientDailyUsage(_Sealed):
-    """A sealed day. ``task_*`` is the share of titles, tags and other background calls."""
-
-    organization_id = TextField()
-    day = DateField()
-    task_requests = BigIntegerField()
-    task_billed_pusd = BigIntegerField()
-    distinct_users = BigIntegerField()
-    distinct_models = BigIntegerField()
-    first_at_ms = BigIntegerField(null=True)
-    last_at_ms = BigIntegerField(null=True)
-    source = TextField(default="ledger")  # or "imported"
-
-    class Meta:
-        table_name = "client_daily_usage"
-        primary_key = CompositeKey("organization_id", "day")
-
-
-class ClientUserDailyUsage(_Sealed):
-    organization_id = TextField()
-    day = DateField()
-    user_id = TextField()
-    openrouter_user_id = TextField(null=True)
-
-    class Meta:
-        table_name = "client_user_daily_usage"
-        primary_key = CompositeKey("organization_id", "day", "user_id")
-
-
-class ClientModelDailyUsage(_Sealed):
-    organization_id = TextField()
-    day = DateField()
-    model = TextField()
-    provider = TextField()
-
-    class Meta:
-        table_name = "client_model_daily_usage"
-        primary_key = CompositeKey("organization_id", "day", "model", "provider")
 
 
 class UsageProcess(Model):
@@ -331,7 +263,8 @@ class AuditHead(Model):
 
 class AlertEvent(Model):
     """A limit's mark that was crossed, once for each limit and month; ``user_id`` is ``''`` for the
-    organization's own limit."""
+    organization's own limit. What is about something else names it in ``subject``, once for each.
+    """
 
     id = AutoField()
     kind = TextField()
@@ -342,6 +275,8 @@ class AlertEvent(Model):
     limit_pusd = BigIntegerField()
     spent_pusd = BigIntegerField()
     at_ms = BigIntegerField()
+    # The table's own default is '': what notes a limit's mark does not speak of it.
+    subject = TextField()
 
     class Meta:
         table_name = "alert_events"
@@ -389,33 +324,6 @@ class JobLease(Model):
         table_name = "job_leases"
 
 
-class ImportMark(Model):
-    """A row of mAI's prototype that was imported: what it became here, and what it came without."""
-
-    kind = TextField()
-    source_id = TextField()
-    target_id = TextField()
-    lacks = TextField()
-    imported_at_ms = BigIntegerField()
-
-    class Meta:
-        table_name = "import_marks"
-        primary_key = CompositeKey("kind", "source_id")
-
-
-class ImportedGeneration(Model):
-    """A generation that mAI's prototype had counted, so that its day holds its money already."""
-
-    generation_id = TextField(primary_key=True)
-    organization_id = TextField()
-    day = DateField()
-    cost_pusd = BigIntegerField()
-    tokens = BigIntegerField()
-
-    class Meta:
-        table_name = "imported_generations"
-
-
 def all_models() -> tuple[type[Model], ...]:
     return (
         ClientOrganization,
@@ -424,10 +332,7 @@ def all_models() -> tuple[type[Model], ...]:
         UsageHold,
         UsageLedger,
         ClientMonthTotal,
-        ClientLiveCounter,
-        ClientDailyUsage,
-        ClientUserDailyUsage,
-        ClientModelDailyUsage,
+        *daily_models(),
         UsageProcess,
         UsageSetting,
         AuditLog,
@@ -436,7 +341,6 @@ def all_models() -> tuple[type[Model], ...]:
         StoredPrice,
         DeletedUser,
         JobLease,
-        ImportMark,
-        ImportedGeneration,
+        *import_models(),
         *reconciliation_models(),
     )

@@ -1,28 +1,35 @@
 """Sealing: the daily rows of a day, added up from the ledger, in the place of its live cells."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
 from peewee import Case, Database, fn
 
 from mai_usage_ext.guard import tally as counts
-from mai_usage_ext.metering.daily import SUMS, DayPart, DayTally, tally_of
+from mai_usage_ext.metering.daily import SUMS, DayPart, DayTally, Sums, tally_of
 from mai_usage_ext.metering.days import month_of
 from mai_usage_ext.metering.purposes import is_task
 from mai_usage_ext.ports import LiveDay, Outcome
 from mai_usage_ext.storage.budgets import ORGANIZATION
+from mai_usage_ext.storage.database import is_sqlite
 from mai_usage_ext.storage.models import (
     ClientLiveCounter,
     ClientOrganization,
     UsageLedger,
 )
+from mai_usage_ext.storage.partitions import with_months
 from mai_usage_ext.storage.sealed_days import DayKey, SealedDays, is_of
-from mai_usage_ext.storage.sessions import session, transaction, write
+from mai_usage_ext.storage.sessions import execute, session, transaction, write
 from mai_usage_ext.storage.statements import Reads
+from mai_usage_ext.storage.watermark import dropped_through
 
 __all__ = ["SealRows"]
 
 _IMPORTED = "imported"
+# Less than a lease is renewed for, so that it ends before another process begins.
+_LONGEST_READING_MS = 600_000
 
 
 class SealRows:
@@ -67,25 +74,27 @@ class SealRows:
         The cells tell under the lock whether the ledger has changed since it was read; if so it is
         read again.
         """
+        return with_months(self._db, lambda: self._seal(organization_id, day, now_ms=now_ms))
+
+    def _seal(self, organization_id: str, day: date, *, now_ms: int) -> bool:
         key = organization_id, day.isoformat()
-        with session(self._db):
+        with _patient(self._db):
             tally = self._ledger(key)
         with transaction(self._db):
             # As the writer does, so that no entry of this month is booked meanwhile.
-            self._reads.months({(organization_id, month_of(day), ORGANIZATION)})
-            parts = self._cells(key, tally)
-            if not parts:
+            [month] = self._reads.months({(organization_id, month_of(day), ORGANIZATION)})
+            users = self._users(key)
+            if not users:
                 return False
-            cells = tally_of(parts)
             source = self._days.source(key)
-            if source == _IMPORTED:
-                # The ledger holds only what came afterwards.
-                self._days.add(key, cells, now_ms=now_ms)
+            if source == _IMPORTED or (source is not None and day <= _dropped_through(month)):
+                # The ledger holds at most what came afterwards.
+                self._days.add(key, self._cells(key, tally), now_ms=now_ms)
             else:
-                if cells.users != tally.users:
+                if users != tally.users:
                     tally = self._ledger(key)
-                if cells.users != tally.users and source is None:
-                    _complain(key, cells, tally)
+                if users != tally.users and source is None:
+                    _complain(key, users, tally)
                 self._days.replace(key, tally, now_ms=now_ms)
             write(self._db, ClientLiveCounter.delete().where(is_of(ClientLiveCounter, key)))
         return True
@@ -99,21 +108,48 @@ class SealRows:
         rows = query.group_by(*groups).tuples().bind(self._db)
         return tally_of(_part(row) for row in rows)
 
-    def _cells(self, key: DayKey, tally: DayTally) -> list[DayPart]:
+    def _users(self, key: DayKey) -> dict[str, Sums]:
+        """The live cells by user, added up by the database because everybody waits."""
+        cell = ClientLiveCounter
+        sums = [fn.SUM(getattr(cell, name)) for name in SUMS]
+        query: Any = cell.select(cell.user_id, *sums).where(is_of(cell, key))
+        rows = query.group_by(cell.user_id).tuples().bind(self._db)
+        return {user_id: tuple(map(int, sums)) for user_id, *sums in rows}
+
+    def _cells(self, key: DayKey, tally: DayTally) -> DayTally:
         """The live cells, which know no instants: those of the whole day stand in for them."""
         cell = ClientLiveCounter
         columns = (cell.user_id, cell.model, cell.provider, cell.purpose)
         sums = [getattr(cell, name) for name in SUMS]
         query: Any = cell.select(*columns, *sums).where(is_of(cell, key))
         instants = tally.first_at_ms or 0, tally.last_at_ms or 0
-        return [_part((*row[:4], *instants, *row[4:])) for row in query.tuples().bind(self._db)]
+        rows = query.tuples().bind(self._db)
+        return tally_of(_part((*row[:4], *instants, *row[4:])) for row in rows)
 
 
-def _complain(key: DayKey, cells: DayTally, tally: DayTally) -> None:
+@contextmanager
+def _patient(db: Database) -> Iterator[None]:
+    """A connection for a long reading that nobody waits for, which PostgreSQL would break off where
+    it does so with others."""
+    if is_sqlite(db):
+        with session(db):
+            yield
+        return
+    with transaction(db):
+        execute(db, f"SET LOCAL statement_timeout = {_LONGEST_READING_MS}").close()
+        yield
+
+
+def _dropped_through(month: tuple[Any, ...]) -> date:
+    return dropped_through([month]).get((month[0], month[1]), date.min)
+
+
+def _complain(key: DayKey, users: Mapping[str, Sums], tally: DayTally) -> None:
+    had = tuple(map(sum, zip(*users.values(), strict=True)))
     counts.warn(
         "live counters that were wrong",
         f"{key[0]} on {key[1]}: the ledger has {tally.sums} of {SUMS},"
-        f" the live counters had {cells.sums}; the ledger holds",
+        f" the live counters had {had}; the ledger holds",
     )
 
 

@@ -1,7 +1,12 @@
 """The job thread: a failing job stops nobody, and the thread ends when told."""
 
 import asyncio
+import datetime
 import threading
+from types import SimpleNamespace
+
+import pytest
+import schedule
 
 from mai_usage_ext import guard
 from mai_usage_ext.jobs.thread import Job, JobThread
@@ -71,3 +76,37 @@ def test_stopping_what_never_ran() -> None:
     async def at_end() -> None: ...
 
     assert JobThread([], at_end=at_end).stop(timeout_s=1)
+
+
+@pytest.mark.parametrize("hours", [-5, 5])
+def test_a_clock_that_is_set_stops_no_job(monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
+    """As in the hour that autumn brings twice, too: plans are made in local time."""
+    offset = datetime.timedelta()
+
+    class Now(datetime.datetime):
+        @classmethod
+        def now(cls, tz: datetime.tzinfo | None = None) -> datetime.datetime:  # type: ignore[override]
+            return datetime.datetime.now(tz) + offset
+
+    clock = SimpleNamespace(**{**vars(datetime), "datetime": Now})
+    monkeypatch.setattr(schedule, "datetime", clock)
+    ran = threading.Event()
+
+    async def work() -> None:
+        ran.set()
+
+    async def at_end() -> None: ...
+
+    jobs = JobThread(
+        [Job(name="often", every_s=1, run=work), Job(name="seldom", every_s=3_600, run=work)],
+        at_end=at_end,
+    )
+    jobs.start()
+    assert ran.wait(10)
+    offset = datetime.timedelta(hours=hours)
+    ran.clear()
+    for _ in range(2):
+        assert ran.wait(10)
+        ran.clear()
+    assert jobs.stop(timeout_s=10)
+    assert guard.tally["clocks set back"] == (hours < 0)

@@ -12,6 +12,7 @@ from mai_usage_ext.errors import StorageUnavailable
 from mai_usage_ext.ports import JobRecord
 from mai_usage_ext.services.job_reports import JobReports
 from mai_usage_ext.services.leases import LeasedJob
+from mai_usage_ext.storage.clock import DatabaseClock
 from mai_usage_ext.storage.job_leases import JobLeaseRows
 from tests.services.office import NOW_MS, Clock
 
@@ -144,14 +145,14 @@ async def test_a_database_that_is_away_postpones_it() -> None:
 
 
 def test_reports_tell_what_fails_and_what_does_not_run(db: Database) -> None:
-    clock = Clock()
+    clock, shared = Clock(), Clock()
     leases = JobLeaseRows(db, owner="one")
     own = [
         JobRecord(name="settings", begun_ms=NOW_MS, problem="no good"),
         JobRecord(name="recovery", begun_ms=NOW_MS, succeeded_ms=NOW_MS),
     ]
     every_s = {"sealing": 60, "settings": 2, "recovery": 5}
-    reports = JobReports(leases, every_s=every_s, own=lambda: own, clock=clock)
+    reports = JobReports(leases, every_s=every_s, own=lambda: own, clock=clock, shared_clock=shared)
     found = {report.record.name: report for report in reports.look()}
     assert list(found) == ["recovery", "sealing", "settings"]
     assert [report.is_shared for report in found.values()] == [False, True, False]
@@ -166,4 +167,10 @@ def test_reports_tell_what_fails_and_what_does_not_run(db: Database) -> None:
         None,
     ]
     clock.at_ms += 3 * 60_000
+    assert reports.look()[1].complaint == "the job sealing does not run"
+
+    leases.begin("sealing", every_ms=60_000)
+    shared.at_ms = DatabaseClock(db).now_ms()
+    assert reports.look()[1].complaint is None, "by the clock that the leases have"
+    shared.at_ms += 3 * 60_000 + 60_000 + 60_000
     assert reports.look()[1].complaint == "the job sealing does not run"

@@ -1,8 +1,10 @@
 """When a day is sealed: after its organization's midnight and the grace, wherever that is."""
 
 import asyncio
+import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from peewee import Database
@@ -53,7 +55,7 @@ class Store:
 
 
 def run(store: object, clock: Clock) -> int:
-    sealing = Sealing(store, grace_ms=GRACE_MS, clock=clock)  # type: ignore[arg-type]
+    sealing = Sealing(store, grace_ms=GRACE_MS, clock=clock, pause_s=0)  # type: ignore[arg-type]
     return asyncio.run(sealing.run_once())
 
 
@@ -144,6 +146,24 @@ def test_missed_days_are_caught_up_oldest_first_and_the_present_one_stays() -> N
     assert run(store, clock) == 0, "a clock that jumps back seals nothing"
 
 
+def test_others_get_their_turn_after_each_day() -> None:
+    """On SQLite nobody else would get the write lock while a long time is caught up."""
+    instants: list[float] = []
+
+    class Timed(Store):
+        def seal(self, organization_id: str, day: date, *, now_ms: int) -> bool:
+            instants.append(time.monotonic())
+            return super().seal(organization_id, day, now_ms=now_ms)
+
+    names, day = ("acme", "beta", "zeta"), date(2026, 1, 18)
+    store = Timed([LiveDay(organization_id=name, day=day, time_zone="UTC") for name in names])
+    store.broken["beta"] = ValueError("corrupted")
+    with pytest.raises(StorageError):
+        asyncio.run(Sealing(store, grace_ms=GRACE_MS, clock=Clock(), pause_s=0.02).run_once())
+    assert all(later - earlier >= 0.02 for earlier, later in pairwise(instants))
+    assert len(instants) == 3
+
+
 def test_a_day_that_cannot_be_sealed_holds_up_its_own_organization_only() -> None:
     clock, day = Clock(), date(2026, 1, 18)
     acme = LiveDay(organization_id="acme", day=day, time_zone="UTC")
@@ -152,9 +172,29 @@ def test_a_day_that_cannot_be_sealed_holds_up_its_own_organization_only() -> Non
     with pytest.raises(StorageError, match=r"of 1 organizations .* of acme: corrupted"):
         run(store, clock)
     assert store.sealed == [("zeta", day)]
-    store.broken["acme"] = StorageUnavailable("locked")
-    with pytest.raises(StorageUnavailable):
+    store.broken["acme"] = StorageUnavailable("took too long")
+    with pytest.raises(StorageUnavailable, match=r"of 1 organizations .* of acme: took too long"):
         run(store, clock)
+
+
+def test_one_that_takes_too_long_holds_up_nobody_and_two_are_a_database_that_is_away() -> None:
+    clock, day = Clock(), date(2026, 1, 18)
+    names = ("acme", "beta", "zeta")
+    store = Store([LiveDay(organization_id=name, day=day, time_zone="UTC") for name in names])
+    away = StorageUnavailable("locked")
+    store.broken = {"acme": away, "beta": away}
+    with pytest.raises(StorageUnavailable, match=r"^locked$"):
+        run(store, clock)
+    assert store.sealed == []
+    store.broken = {"acme": away, "zeta": away}
+    with pytest.raises(StorageUnavailable, match="of 2 organizations"):
+        run(store, clock)
+    assert store.sealed == [("beta", day)]
+    store.live.append(LiveDay(organization_id="beta", day=day, time_zone="UTC"))
+    store.broken = {"acme": away, "beta": ValueError("corrupted"), "zeta": away}
+    with pytest.raises(StorageError, match="of 3 organizations") as caught:
+        run(store, clock)
+    assert not isinstance(caught.value, StorageUnavailable)
 
 
 def test_a_month_end_in_two_zones_on_a_real_database(db: Database) -> None:
@@ -179,3 +219,53 @@ def test_a_month_end_in_two_zones_on_a_real_database(db: Database) -> None:
     assert run(SealRows(db), clock) == 3
     assert live_days(db) == set()
     assert sealed_rows(db) == expected_rows(db, set(sealed_rows(db).days))
+
+
+ZONES = (
+    "UTC", "Etc/GMT+12", "Pacific/Kiritimati", "Asia/Kolkata", "Asia/Kathmandu", "Europe/Warsaw",
+    "Australia/Lord_Howe", "America/New_York", "Pacific/Chatham",
+)  # fmt: skip
+
+
+def test_a_week_that_nobody_was_there_for_is_caught_up_by_two_leaders_at_once(
+    db: Database,
+) -> None:
+    """The week before clocks change in Europe and after it, in zones of every kind."""
+    clock, first = Clock(), date(2028, 3, 22)
+    clock.at_ms = ms("2028-03-28T11:45:00")
+    days = [first + timedelta(days=after) for after in range(8)]
+    zones = {make_organization(db, name): name for name in ZONES}
+    moving = make_organization(db, "Moving west")
+    zones[moving] = "Pacific/Kiritimati"
+    changes = []
+    for owner, name in zones.items():
+        with transaction(db):
+            at_home = ClientOrganization.update(timezone=name)
+            write(db, at_home.where(ClientOrganization.id == owner))
+        holds = [make_hold(owner, day=day, month=f"{day:%Y-%m}") for day in days]
+        changes += [Settle(hold, make_entry(hold)) for hold in holds]
+    with transaction(db):
+        plan = ClientOrganization.update(
+            next_timezone="Etc/GMT+12", next_timezone_from_ms=ms("2028-03-28T10:00:00")
+        )
+        write(db, plan.where(ClientOrganization.id == moving))
+    assert all(GroupCommit(db, thresholds=tuple).commit(changes, now_ms=1))
+
+    # Its change has brought the 27th and the 28th back.
+    ends = zones | {moving: "Etc/GMT+12"}
+    due = {
+        (owner, day)
+        for owner, name in ends.items()
+        for day in days
+        if day_bounds_ms(day, name)[1] + GRACE_MS <= clock.at_ms
+    }
+    sealings = [Sealing(SealRows(db), grace_ms=GRACE_MS, clock=clock, pause_s=0) for _ in range(2)]
+
+    async def both() -> list[int]:
+        return await asyncio.gather(*(sealing.run_once() for sealing in sealings))
+
+    assert sum(asyncio.run(both())) == len(due)
+    assert set(sealed_rows(db).days) == due
+    assert sealed_rows(db) == expected_rows(db, due)
+    assert live_days(db) == {(owner, day) for owner in zones for day in days} - due
+    assert run(SealRows(db), clock) == 0, "there is nothing left to do"

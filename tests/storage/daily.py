@@ -1,13 +1,16 @@
-"""The daily tables as they are, and as the ledger says they ought to be."""
+"""Calls of a day, the daily tables as they are, and as the ledger says they ought to be."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from peewee import Database
 
 from mai_usage_ext.metering.daily import SUMS
+from mai_usage_ext.ports import Hold, LedgerEntry
+from mai_usage_ext.storage.changes import Settle
+from mai_usage_ext.storage.groups import GroupCommit
 from mai_usage_ext.storage.models import (
     ClientDailyUsage,
     ClientLiveCounter,
@@ -16,6 +19,10 @@ from mai_usage_ext.storage.models import (
     UsageLedger,
 )
 from mai_usage_ext.storage.sessions import session
+from tests.storage.samples import AT_MS, DAY, make_entry, make_hold
+
+YESTERDAY = DAY - timedelta(days=1)
+NOW_MS = AT_MS + 86_400_000
 
 TASKS = {"title", "tags", "follow_up", "query", "image_prompt", "autocomplete", "emoji"}
 DAY_COLUMNS = (
@@ -113,3 +120,30 @@ def _beyond(entries: list[Any]) -> tuple[Any, ...]:
         min(one.at_ms for one in entries),
         max(one.at_ms for one in entries),
     )
+
+
+def book(db: Database, *entries: LedgerEntry) -> list[bool]:
+    """Commit them as one group, each with a hold of its own."""
+    changes = [Settle(hold_of(entry), entry) for entry in entries]
+    return GroupCommit(db, thresholds=tuple).commit(changes, now_ms=NOW_MS)  # type: ignore[return-value]
+
+
+def hold_of(entry: LedgerEntry) -> Hold:
+    return make_hold(
+        entry.organization_id,
+        user_id=entry.user_id,
+        day=entry.day,
+        month=f"{entry.day:%Y-%m}",
+        at_ms=entry.at_ms,
+    )
+
+
+def entry_on(organization: str, day: date, **changes: object) -> LedgerEntry:
+    at_ms = AT_MS + (day - DAY).days * 86_400_000
+    return make_entry(
+        make_hold(organization, day=day, month=f"{day:%Y-%m}", at_ms=at_ms), **changes
+    )
+
+
+def assert_as_the_ledger(db: Database, *days: tuple[str, date]) -> None:
+    assert sealed_rows(db) == expected_rows(db, set(days))

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from unittest import mock
 
 import pytest
@@ -14,69 +14,31 @@ from peewee import Database
 
 from mai_usage_ext import guard
 from mai_usage_ext.errors import StorageError
-from mai_usage_ext.ports import AuditFilter, Hold, LedgerEntry, LiveDay, Member, Outcome, Role
-from mai_usage_ext.storage.audit import AuditRows
-from mai_usage_ext.storage.changes import Place, Settle
-from mai_usage_ext.storage.groups import GroupCommit
+from mai_usage_ext.ports import LedgerEntry, LiveDay, Member, Outcome, Role
 from mai_usage_ext.storage.members import MemberRows
 from mai_usage_ext.storage.models import (
     ClientLiveCounter,
-    ClientMonthTotal,
     ClientOrganization,
     ClientUserDailyUsage,
-    UsageLedger,
 )
 from mai_usage_ext.storage.pricing import PriceRows
 from mai_usage_ext.storage.sealed_days import SealedDays
 from mai_usage_ext.storage.sealing import SealRows
-from mai_usage_ext.storage.sessions import session, transaction, write
+from mai_usage_ext.storage.sessions import execute, session, transaction, write
 from mai_usage_ext.storage.usage import UsageRows
 from mai_usage_ext.storage.writer import LedgerWriter
 from tests.storage.counting import counted_statements
-from tests.storage.daily import expected_rows, live_days, sealed_rows
+from tests.storage.daily import (
+    NOW_MS,
+    YESTERDAY,
+    assert_as_the_ledger,
+    book,
+    entry_on,
+    expected_rows,
+    live_days,
+    sealed_rows,
+)
 from tests.storage.samples import AT_MS, DAY, make_entry, make_hold, make_organization
-
-YESTERDAY = DAY - timedelta(days=1)
-NOW_MS = AT_MS + 86_400_000
-ALL = AuditFilter()
-
-
-def book(db: Database, *entries: LedgerEntry) -> list[bool]:
-    """Commit them as one group, each with a hold of its own."""
-    changes = [Settle(hold_of(entry), entry) for entry in entries]
-    return GroupCommit(db, thresholds=tuple).commit(changes, now_ms=NOW_MS)  # type: ignore[return-value]
-
-
-def hold_of(entry: LedgerEntry) -> Hold:
-    return make_hold(
-        entry.organization_id,
-        user_id=entry.user_id,
-        day=entry.day,
-        month=f"{entry.day:%Y-%m}",
-        at_ms=entry.at_ms,
-    )
-
-
-def entry_on(organization: str, day: date, **changes: object) -> LedgerEntry:
-    at_ms = AT_MS + (day - DAY).days * 86_400_000
-    return make_entry(
-        make_hold(organization, day=day, month=f"{day:%Y-%m}", at_ms=at_ms), **changes
-    )
-
-
-def reopened(db: Database) -> list[tuple[str, object, object]]:
-    """Organization, day and generations of the audit records, oldest first."""
-    records = AuditRows(db).page(ALL, offset=0, limit=1000)
-    assert {record.action for record in records} <= {"day.reopened"}
-    assert {record.actor.kind for record in records} <= {"system"}
-    return [
-        (one.target_id, (one.after or {})["day"], (one.after or {})["generations"])
-        for one in reversed(records)
-    ]
-
-
-def assert_as_the_ledger(db: Database, *days: tuple[str, date]) -> None:
-    assert sealed_rows(db) == expected_rows(db, set(days))
 
 
 def test_a_day_becomes_its_rows(db: Database, organization: str) -> None:
@@ -114,20 +76,6 @@ def test_sealing_twice_changes_nothing(db: Database, organization: str) -> None:
     assert sealed_rows(db) == rows
 
 
-def test_a_cell_on_a_sealed_day_is_sealed_in(db: Database, organization: str) -> None:
-    """A process of an older version, which knows nothing of sealed days, left it there."""
-    book(db, entry_on(organization, DAY))
-    seals = SealRows(db)
-    seals.seal(organization, DAY, now_ms=NOW_MS)
-    with mock.patch("mai_usage_ext.storage.groups.sealed_through", return_value={}):
-        book(db, entry_on(organization, DAY, user_id="bob"))
-    assert live_days(db) == {(organization, DAY)}
-    assert seals.seal(organization, DAY, now_ms=NOW_MS + 1)
-    assert_as_the_ledger(db, (organization, DAY))
-    assert live_days(db) == set()
-    assert guard.tally["live counters that were wrong"] == 0
-
-
 def test_the_ledger_wins_over_a_wrong_counter(db: Database, organization: str) -> None:
     book(db, entry_on(organization, DAY))
     with transaction(db):
@@ -157,6 +105,27 @@ def test_what_is_booked_while_the_ledger_is_added_up_is_not_lost(
     assert_as_the_ledger(db, (organization, DAY))
 
 
+@pytest.mark.parametrize(
+    "database_url", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+)
+def test_a_long_reading_may_take_longer_than_other_statements(
+    db: Database, organization: str
+) -> None:
+    book(db, entry_on(organization, DAY))
+    seals, seen = SealRows(db), list[str]()
+    real = seals._ledger
+
+    def look(key: tuple[str, str]) -> object:
+        seen.append(execute(db, "SHOW statement_timeout").fetchone()[0])
+        return real(key)
+
+    with mock.patch.object(seals, "_ledger", look):
+        assert seals.seal(organization, DAY, now_ms=NOW_MS)
+    with session(db):
+        look((organization, DAY.isoformat()))
+    assert seen == ["10min", "30s"]
+
+
 def test_a_failure_leaves_the_day_as_it_was(db: Database, organization: str) -> None:
     book(db, entry_on(organization, DAY))
     seals = SealRows(db)
@@ -167,66 +136,6 @@ def test_a_failure_leaves_the_day_as_it_was(db: Database, organization: str) -> 
         seals.seal(organization, DAY, now_ms=NOW_MS)
     assert sealed_rows(db).days == {}
     assert live_days(db) == {(organization, DAY)}
-
-
-def test_a_late_entry_goes_into_its_day_and_is_audited(db: Database, organization: str) -> None:
-    book(db, entry_on(organization, DAY), entry_on(organization, YESTERDAY))
-    seals = SealRows(db)
-    for day in (YESTERDAY, DAY):
-        seals.seal(organization, day, now_ms=NOW_MS)
-    late = entry_on(
-        organization, YESTERDAY, user_id="bob", model="zeta/1", purpose="tags", at_ms=AT_MS - 9
-    )
-    usual = entry_on(organization, DAY + timedelta(days=1))
-    again = replace(late, sequence=1, billed_pusd=-5, raw_pusd=-4)
-    assert book(db, late, again, usual) == [True, True, True]
-
-    assert_as_the_ledger(db, (organization, YESTERDAY), (organization, DAY))
-    assert live_days(db) == {(organization, usual.day)}
-    assert reopened(db) == [(organization, YESTERDAY.isoformat(), 1)]
-    assert book(db, late) == [False], "a replay"
-    assert_as_the_ledger(db, (organization, YESTERDAY), (organization, DAY))
-    assert len(reopened(db)) == 1
-    spent = ClientMonthTotal.select().where(ClientMonthTotal.user_id == "").bind(db)
-    with session(db):
-        ledger = sum(one.billed_pusd for one in UsageLedger.select().bind(db))
-        assert sum(row.spent_pusd for row in spent) == ledger
-
-
-def test_a_late_entry_and_its_audit_record_are_one_transaction(
-    db: Database, organization: str
-) -> None:
-    book(db, entry_on(organization, DAY))
-    SealRows(db).seal(organization, DAY, now_ms=NOW_MS)
-    rows = sealed_rows(db)
-    with (
-        mock.patch.object(AuditRows, "append", side_effect=StorageError("no head")),
-        pytest.raises(StorageError),
-    ):
-        book(db, entry_on(organization, DAY))
-    assert sealed_rows(db) == rows
-    assert_as_the_ledger(db, (organization, DAY))
-
-
-def test_a_day_of_a_sealed_month_that_nobody_used_is_live(db: Database, organization: str) -> None:
-    book(db, entry_on(organization, DAY))
-    SealRows(db).seal(organization, DAY, now_ms=NOW_MS)
-    book(db, entry_on(organization, YESTERDAY))
-    assert live_days(db) == {(organization, YESTERDAY)}
-    assert reopened(db) == []
-    assert SealRows(db).seal(organization, YESTERDAY, now_ms=NOW_MS)
-    book(db, entry_on(organization, DAY))
-    assert_as_the_ledger(db, (organization, YESTERDAY), (organization, DAY))
-
-
-def test_who_is_not_late_asks_nothing_more(db: Database, organization: str) -> None:
-    commit = GroupCommit(db, thresholds=tuple)
-    book(db, entry_on(organization, YESTERDAY))
-    SealRows(db).seal(organization, YESTERDAY, now_ms=NOW_MS)
-    entry = entry_on(organization, DAY)
-    with counted_statements(db) as peewees:
-        commit.commit([Place(hold := hold_of(entry)), Settle(hold, entry)], now_ms=NOW_MS)
-    assert not [sql for sql in peewees if "client_daily_usage" in sql]
 
 
 def test_a_free_call_alone_in_its_month_can_be_sealed_and_followed(
