@@ -16,7 +16,15 @@ from starlette.requests import ClientDisconnect
 from mai_usage_ext.api.problems import Rejected
 from mai_usage_ext.metering.money import parse_json
 
-__all__ = ["BULK_BYTES", "MOST_BYTES", "fields_of", "media_type_of", "read_json", "read_text"]
+__all__ = [
+    "BULK_BYTES",
+    "MOST_BYTES",
+    "fields_of",
+    "media_type_of",
+    "read_bytes",
+    "read_json",
+    "read_text",
+]
 
 MOST_BYTES = 1_000_000
 BULK_BYTES = 3_000_000
@@ -29,6 +37,11 @@ async def read_json(request: Request, *, most: int = MOST_BYTES) -> Any:
     if media_type != "application/json":
         raise Rejected(415, "Unsupported content type", "send the body as application/json")
     return _parsed(await _read(request, most))
+
+
+async def read_bytes(request: Request, *, most: int) -> bytes:
+    """A request's body as it came. Raises ``Rejected``."""
+    return await _read(request, most)
 
 
 async def read_text(request: Request, *, most: int) -> str:

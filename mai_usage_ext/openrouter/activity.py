@@ -113,9 +113,10 @@ def _figures(row: Mapping[str, Any]) -> Figures:
 
 
 def _usage(row: Mapping[str, Any]) -> KeyUsage:
-    label = row.get("label")
+    name, label = row.get("name"), row.get("label")
     return KeyUsage(
         key_hash=_name(row, "hash"),
+        name=name[:200] if isinstance(name, str) else "",
         label=label if isinstance(label, str) else "",
         usage_pusd=_money(row, "usage") + _money(row, "byok_usage"),
     )

@@ -44,6 +44,7 @@ class Source(StrEnum):
     STREAM = "stream"
     BODY = "body"
     GENERATION = "generation"
+    BROADCAST = "broadcast"
     ADJUSTMENT = "adjustment"
 
 
@@ -165,11 +166,14 @@ class Generation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageTotals:
+    """``is_imported`` says that another system has counted them, or a part of them."""
+
     requests: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     raw_pusd: int = 0
     billed_pusd: int = 0
+    is_imported: bool = False
 
     @property
     def tokens(self) -> int:

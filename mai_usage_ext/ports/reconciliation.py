@@ -117,11 +117,12 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyUsage:
-    """What a key has used in all its life, in raw picodollars."""
+    """What a key has used in all its life, in raw picodollars; ``name`` is its owner's for it."""
 
     key_hash: str
     label: str
     usage_pusd: int
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,17 +245,25 @@ class ReconciliationStore(Protocol):
         counted without its sequence being known."""
         ...
 
-    def captured(self, *, from_ms: int, until_ms: int) -> Mapping[str, Captured]:
-        """By key hash, ``""`` standing for calls whose key is not known."""
+    def captured(
+        self, *, from_ms: int, until_ms: int, homes: Mapping[str, str] | None = None
+    ) -> Mapping[str, Captured]:
+        """By key hash. Calls whose key was not noted count for the key that ``homes`` has of their
+        organization, else they stand under ``""``."""
         ...
 
     def known_generations(self, generation_ids: Sequence[str]) -> set[str]:
-        """Those that a ledger entry or a hold has."""
+        """Those that a ledger entry or a hold has, or an import has counted."""
         ...
 
     def save(self, record: ReconciliationRecord) -> None:
         """Put a line in the place of the earlier one of its day and key. What was identified and
         closed adds up."""
+        ...
+
+    def alert(self, record: ReconciliationRecord) -> bool:
+        """Store an event that too little of the line's day was captured; false where the day and
+        key have theirs already."""
         ...
 
     def page(

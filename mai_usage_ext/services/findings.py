@@ -21,7 +21,12 @@ def finding_of(comparison: Comparison, adjusted: Adjusted, *, unmarked: int) -> 
             return Finding.ADJUSTED, "equal with what was booked here"
         return Finding.EXACT, ""
     if comparison.difference_pusd < 0:
-        return Finding.UNEXPLAINED, f"OpenRouter shows less than is booked{also}"
+        # What a customer was billed is not taken back unseen: whose figure is wrong, a person has
+        # to say.
+        return (
+            Finding.UNEXPLAINED,
+            f"OpenRouter shows less than is booked; nothing was booked{also}",
+        )
     if unmarked:
         nameless = f"{unmarked} calls of this day were noted without their key"
         return Finding.UNEXPLAINED, f"OpenRouter shows more than is booked, and {nameless}{also}"

@@ -2,8 +2,7 @@
 
 import asyncio
 import secrets
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -33,10 +32,18 @@ from mai_usage_ext.ports.reconciliation import (
 )
 from mai_usage_ext.services.adjustments import adjustment_of
 from mai_usage_ext.services.comparison import Comparison, compare
+from mai_usage_ext.services.day_books import (
+    DayBooks,
+    DayResult,
+    at_home,
+    habit_of,
+    homes_of,
+    is_lost,
+)
 from mai_usage_ext.services.findings import finding_of, is_used, tell
 from mai_usage_ext.services.identification import Identification
 
-__all__ = ["DayResult", "Reconciliation"]
+__all__ = ["Reconciliation"]
 
 _HOUR_MS = 3_600_000
 # OpenRouter keeps the figures of so many completed days.
@@ -51,45 +58,12 @@ _GIVE_UP_MS = 3 * 24 * _HOUR_MS
 # Longer than a key's comparison takes; one who died is waited for no longer.
 _CLAIM_MS = 300_000
 
-_LOST = (HoldState.UNIDENTIFIED, HoldState.UNPRICED)
+Progress = Callable[[int, int], None]
+"""How many keys of how many are done."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DayResult:
-    """A UTC day as one run left it. ``is_final`` says that nothing is left to do."""
-
-    day: date
-    lines: Sequence[ReconciliationRecord]
-    is_final: bool
-
-    def in_words(self) -> str:
-        counts = Counter(line.finding.value for line in self.lines)
-        found = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
-        return f"{self.day}: {len(self.lines)} keys{f' ({found})' if found else ''}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Books:
-    """What was read of a day before OpenRouter was asked, in the order it has to be read in."""
-
-    owners: Mapping[str, str]
-    holds: Sequence[UnsettledHold]
-    adjusted: Mapping[str, Adjusted]
-    captured: Mapping[str, Captured]
-    identified: frozenset[str]
-    midnight: Midnight | None
-
-    @property
-    def keys(self) -> Sequence[str]:
-        marked = {one.hold.key_hash for one in self.holds} | self.captured.keys()
-        return sorted((self.owners.keys() | marked | self.adjusted.keys()) - {""})
-
-    def unmarked(self) -> int:
-        """Calls of the day that nobody knows the key of."""
-        captured = self.captured.get("", Captured())
-        parts = (captured.within, captured.out_of, captured.into)
-        booked = sum(one.requests for models in parts for one in models.values())
-        return booked + sum(not one.hold.key_hash for one in self.holds)
+def _untold(_done: int, _total: int) -> None:
+    """Nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +73,11 @@ class _Day:
     end_ms: int
     now_ms: int
     management_key: str
+
+    @property
+    def given_up(self) -> bool:
+        """Whether what OpenRouter does not know by now is taken for never billed."""
+        return self.now_ms >= self.end_ms + _GIVE_UP_MS
 
 
 class Reconciliation:
@@ -151,6 +130,14 @@ class Reconciliation:
         usage = await self._activity.usage(management_key=self._key())
         await asyncio.to_thread(self._store.note_counters, usage, now_ms=self._clock.now_ms())
 
+    def has_taken(self, day: date) -> bool:
+        """Whether comparing this UTC day may have booked what it lacked already: then nobody else
+        may. It is false for good where OpenRouter tells no figures."""
+        if self._management_key() is None:
+            return False
+        last = billing_day(self._clock.now_ms() - GRACE_MS, "UTC") - timedelta(days=1)
+        return self._store.beginning() < day <= last
+
     def comparable(self) -> tuple[date, date]:
         """The first and the last UTC day that can be compared now; the first may be the later."""
         now_ms = self._clock.now_ms()
@@ -158,8 +145,9 @@ class Reconciliation:
         last = billing_day(now_ms - GRACE_MS, "UTC") - timedelta(days=1)
         return max(oldest, self._store.beginning() + timedelta(days=1)), last
 
-    async def run_day(self, day: date) -> DayResult:
-        """Compare one UTC day, whatever earlier runs found.
+    async def run_day(self, day: date, *, progress: Progress = _untold) -> DayResult:
+        """Compare one UTC day, whatever earlier runs found; ``progress`` is told how many of its
+        keys are done.
 
         Raises ``BadInput`` for a day that cannot be compared, ``ConfigurationError`` without a
         management key, ``Conflict`` while another process is at it, ``UpstreamError`` when
@@ -179,11 +167,11 @@ class Reconciliation:
         if not await self._claim(day, claim):
             raise Conflict(f"{day} is being reconciled by another process")
         try:
-            lines, midnight = await self._lines(about, claim)
+            lines, midnight, nameless = await self._lines(about, claim, progress)
         except BaseException as error:
             await self._release(about, claim, problem=str(error) or type(error).__name__)
             raise
-        next_at_ms = _next_look_ms(lines, about)
+        next_at_ms = _next_look_ms(lines, about, nameless=nameless)
         await self._release(about, claim, next_at_ms=next_at_ms, midnight=midnight)
         return DayResult(day=day, lines=lines, is_final=next_at_ms is None)
 
@@ -249,11 +237,11 @@ class Reconciliation:
         )
 
     async def _lines(
-        self, about: _Day, claim: str
-    ) -> tuple[Sequence[ReconciliationRecord], Midnight | None]:
-        holds = await asyncio.to_thread(
-            self._store.unsettled, from_ms=about.begin_ms, until_ms=about.end_ms
-        )
+        self, about: _Day, claim: str, progress: Progress
+    ) -> tuple[Sequence[ReconciliationRecord], Midnight | None, int]:
+        """The keys' lines, where calls across midnight turned out to count, and how many holds are
+        left that nobody knows the key of."""
+        holds = await asyncio.to_thread(self._unsettled, about)
         identified = await self._identification.identify(
             [one.hold for one in holds if one.state is HoldState.UNIDENTIFIED],
             management_key=about.management_key,
@@ -261,7 +249,8 @@ class Reconciliation:
         books = await asyncio.to_thread(self._read, about, identified)
         lines: list[ReconciliationRecord] = []
         seen: set[Midnight] = set()
-        for key_hash in books.keys:
+        for done, key_hash in enumerate(books.keys):
+            progress(done, len(books.keys))
             if not await self._claim(about.day, claim):
                 raise Conflict(f"{about.day} was taken over by another process")
             comparison = await self._compared(about, books, key_hash)
@@ -270,23 +259,38 @@ class Reconciliation:
             line = await self._settled(about, books, key_hash, comparison)
             if line is not None:
                 await asyncio.to_thread(self._store.save, line)
+                if line.is_below and line.finding is not Finding.WAITING:
+                    await asyncio.to_thread(self._store.alert, line)
                 lines.append(line)
-        return lines, seen.pop() if len(seen) == 1 else None
+        nameless = [one for one in books.holds if not one.hold.key_hash]
+        if about.given_up:
+            lost = [one.hold for one in nameless if is_lost(one, books, given_up=True)]
+            await self._close(about, lost)
+            nameless = [one for one in nameless if one.hold not in lost]
+        return lines, seen.pop() if len(seen) == 1 else None, len(nameless)
 
-    def _read(self, about: _Day, identified: frozenset[str]) -> _Books:
+    def _read(self, about: _Day, identified: frozenset[str]) -> DayBooks:
         """What is not settled first, then what was adjusted, then what was captured: whatever is
         booked meanwhile is at worst seen as waiting."""
         runs = self._store.runs(first=about.day - timedelta(days=DAYS_KEPT), last=about.day)
-        return _Books(
-            owners=self._store.owners(),
-            holds=self._store.unsettled(from_ms=about.begin_ms, until_ms=about.end_ms),
+        owners = self._store.owners()
+        return DayBooks(
+            owners=owners,
+            holds=self._unsettled(about),
             adjusted=self._store.adjusted(about.day),
-            captured=self._store.captured(from_ms=about.begin_ms, until_ms=about.end_ms),
+            captured=self._store.captured(
+                from_ms=about.begin_ms, until_ms=about.end_ms, homes=homes_of(owners)
+            ),
             identified=identified,
-            midnight=_habit(runs),
+            midnight=habit_of(runs),
         )
 
-    async def _compared(self, about: _Day, books: _Books, key_hash: str) -> Comparison:
+    def _unsettled(self, about: _Day) -> Sequence[UnsettledHold]:
+        homes = homes_of(self._store.owners())
+        found = self._store.unsettled(from_ms=about.begin_ms, until_ms=about.end_ms)
+        return [at_home(one, homes) for one in found]
+
+    async def _compared(self, about: _Day, books: DayBooks, key_hash: str) -> Comparison:
         provider = await self._activity.day(
             about.day, key_hash=key_hash, management_key=about.management_key
         )
@@ -298,12 +302,12 @@ class Reconciliation:
         )
 
     async def _settled(
-        self, about: _Day, books: _Books, key_hash: str, comparison: Comparison
+        self, about: _Day, books: DayBooks, key_hash: str, comparison: Comparison
     ) -> ReconciliationRecord | None:
         """Book what the comparison says is missing; ``None`` for a key that was not used."""
         held = [one for one in books.holds if one.hold.key_hash == key_hash]
-        given_up = about.now_ms >= about.end_ms + _GIVE_UP_MS
-        lost = [one.hold for one in held if _is_lost(one, books, given_up=given_up)]
+        owner = books.owners.get(key_hash)
+        lost = [one.hold for one in held if is_lost(one, books, given_up=about.given_up)]
         waiting = len(held) - len(lost)
         adjusted = books.adjusted.get(key_hash, Adjusted())
         if not held and not is_used(comparison, adjusted):
@@ -313,7 +317,8 @@ class Reconciliation:
             finding = Finding.WAITING
             reason = f"{waiting} calls of this day are still being settled"
         else:
-            finding, reason = finding_of(comparison, adjusted, unmarked=books.unmarked())
+            unmarked = books.unmarked(owner, given_up=about.given_up)
+            finding, reason = finding_of(comparison, adjusted, unmarked=unmarked)
             if finding is Finding.ADJUSTED and not comparison.is_equal:
                 await self._book(about, books, key_hash, comparison, lost)
                 adjusted_pusd += comparison.difference_pusd
@@ -321,7 +326,7 @@ class Reconciliation:
         line = ReconciliationRecord(
             day=about.day,
             key_hash=key_hash,
-            organization_id=books.owners.get(key_hash),
+            organization_id=owner,
             finding=finding,
             reason=reason,
             is_below=comparison.is_below,
@@ -339,7 +344,7 @@ class Reconciliation:
     async def _book(
         self,
         about: _Day,
-        books: _Books,
+        books: DayBooks,
         key_hash: str,
         comparison: Comparison,
         lost: Sequence[Hold],
@@ -376,22 +381,13 @@ class Reconciliation:
         return len(lost)
 
 
-def _is_lost(one: UnsettledHold, books: _Books, *, given_up: bool) -> bool:
-    if one.hold.id in books.identified:
-        return False
-    return one.state in _LOST or (given_up and one.state is HoldState.PENDING)
-
-
-def _next_look_ms(lines: Sequence[ReconciliationRecord], about: _Day) -> int | None:
+def _next_look_ms(
+    lines: Sequence[ReconciliationRecord], about: _Day, *, nameless: int
+) -> int | None:
     if any(line.finding is Finding.WAITING for line in lines):
         return about.now_ms + _HOUR_MS
     final_ms = about.end_ms + _FINAL_MS
-    return final_ms if about.now_ms < final_ms else None
-
-
-def _habit(runs: Mapping[date, RunRecord]) -> Midnight | None:
-    """Where calls across midnight count, as the latest day shows that tells."""
-    return next(
-        (run.midnight for _, run in sorted(runs.items(), reverse=True) if run.midnight is not None),
-        None,
-    )
+    if about.now_ms < final_ms:
+        return final_ms
+    # What has no key is in nobody's line, and keeps its money until it is given up.
+    return max(about.now_ms + _HOUR_MS, about.end_ms + _GIVE_UP_MS) if nameless else None

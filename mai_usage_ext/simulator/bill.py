@@ -139,6 +139,7 @@ class Bill:
         self._clock = clock
         self._sequence = 0
         self._changed = asyncio.Event()
+        self.on_finish: list[Callable[[Record], None]] = []
         self.reset()
 
     def reset(self) -> None:
@@ -168,6 +169,8 @@ class Bill:
         record.ended_at = self._clock()
         if booked:
             self._book(record, sign=1)
+        for told in self.on_finish:
+            told(record)
         self._wake()
 
     def refuse(self, refusal: Refusal) -> None:

@@ -101,6 +101,7 @@ class Simulator:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        await self.service.broadcaster.stop()
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from mai_usage_ext.simulator.auth import KeyRing
 from mai_usage_ext.simulator.bill import Bill, Clock
+from mai_usage_ext.simulator.broadcast import Broadcaster
 from mai_usage_ext.simulator.encoding import dumps
 from mai_usage_ext.simulator.errors import ApiError
 from mai_usage_ext.simulator.panel import Panel
@@ -38,6 +39,8 @@ class Service:
         self.keys = KeyRing(self.clock)
         self.bill = Bill(self.clock)
         self.panel = Panel(switches)
+        self.broadcaster = Broadcaster(self.keys)
+        self.bill.on_finish.append(self.broadcaster.finished)
 
 
 def json_answer(

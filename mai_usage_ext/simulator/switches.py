@@ -176,6 +176,26 @@ class Switches:
     limit_zero_status: int = field(
         default=403, metadata=_about("answer to a key whose limit is 0", checks.choice_of(402, 403))
     )
+    # Broadcast.
+    broadcast_url: str | None = field(
+        default=None, metadata=_about("where a finished call is told of, as OTLP", checks.text)
+    )
+    broadcast_headers: dict[str, Any] | None = field(
+        default=None, metadata=_about("headers that go with it", checks.mapping)
+    )
+    broadcast_lag: float = field(
+        default=0.0, metadata=_about("seconds from the end of a call to its trace", checks.seconds)
+    )
+    broadcast_copies: int = field(
+        default=1, metadata=_about("how often each trace is sent", checks.count)
+    )
+    broadcast_gzip: bool = field(
+        default=False, metadata=_about("traces are sent gzipped", checks.flag)
+    )
+    broadcast_override: dict[str, Any] | None = field(
+        default=None,
+        metadata=_about("attributes of a trace to replace; null takes one out", checks.mapping),
+    )
     # GET /generation.
     generation_delay: float = field(
         default=0.0,

@@ -47,7 +47,10 @@ class LimitEventRows:
     def page(
         self, *, organization_id: str | None, offset: int, limit: int
     ) -> tuple[Sequence[LimitEventRecord], int]:
-        query = AlertEvent.select()
+        # Events about other things than limits are told elsewhere.
+        query = AlertEvent.select().where(
+            AlertEvent.kind.in_([one.value for one in LimitEventKind])
+        )
         if organization_id is not None:
             query = query.where(AlertEvent.organization_id == organization_id)
         page = query.order_by(AlertEvent.id.desc()).offset(offset).limit(limit)

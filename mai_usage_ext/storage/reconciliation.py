@@ -9,7 +9,7 @@ from typing import Any
 
 from peewee import EXCLUDED, SQL, Case, Database, fn
 
-from mai_usage_ext.ports import HoldState, Source
+from mai_usage_ext.ports import UNASSIGNED, HoldState, Source
 from mai_usage_ext.ports.reconciliation import (
     Adjusted,
     Captured,
@@ -24,8 +24,14 @@ from mai_usage_ext.ports.reconciliation import (
     RunRecord,
     UnsettledHold,
 )
-from mai_usage_ext.storage.holds import hold_of
-from mai_usage_ext.storage.models import ClientOrganization, UsageHold, UsageLedger
+from mai_usage_ext.storage.holds import hold_of, readable
+from mai_usage_ext.storage.models import (
+    AlertEvent,
+    ClientOrganization,
+    ImportedGeneration,
+    UsageHold,
+    UsageLedger,
+)
 from mai_usage_ext.storage.reconciliation_models import (
     KeyCounter,
     ReconciliationLine,
@@ -39,6 +45,8 @@ __all__ = ["ReconciliationRows"]
 _LONGEST_CALL_MS = 3_600_000
 # SQLite takes a thousand parameters in a statement for certain.
 _MOST_AT_ONCE = 500
+# OpenRouter billed more of a key's day than the meter captured: its sum stands as the limit.
+_CAPTURE_ALERT = "capture.below"
 _SUMS = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "raw_pusd")
 _LINE_KEY = (ReconciliationLine.day, ReconciliationLine.key_hash)
 
@@ -111,7 +119,9 @@ class ReconciliationRows:
         )
         with session(self._db):
             rows = list(query.order_by(hold.at_ms, hold.id).bind(self._db))
-        return [UnsettledHold(hold=hold_of(row), state=HoldState(row.state)) for row in rows]
+        return readable(
+            rows, lambda row: UnsettledHold(hold=hold_of(row), state=HoldState(row.state))
+        )
 
     def adjusted(self, day: date) -> Mapping[str, Adjusted]:
         entry = UsageLedger
@@ -130,7 +140,9 @@ class ReconciliationRows:
             for key_hash, sequence, *sums in rows
         }
 
-    def captured(self, *, from_ms: int, until_ms: int) -> Mapping[str, Captured]:
+    def captured(
+        self, *, from_ms: int, until_ms: int, homes: Mapping[str, str] | None = None
+    ) -> Mapping[str, Captured]:
         entry = UsageLedger
         ended = entry.at_ms + fn.COALESCE(entry.duration_ms, 0)
         part = Case(
@@ -150,15 +162,15 @@ class ReconciliationRows:
         )
         with session(self._db):
             rows = list(query.group_by(*key).tuples().bind(self._db))
-        return _by_key(rows)
+        return _by_key(rows, homes or {})
 
     def known_generations(self, generation_ids: Sequence[str]) -> set[str]:
         found = set[str]()
         with session(self._db):
             for begin in range(0, len(generation_ids), _MOST_AT_ONCE):
                 some = list(generation_ids[begin : begin + _MOST_AT_ONCE])
-                for model in (UsageLedger, UsageHold):
-                    column: Any = getattr(model, "generation_id")  # noqa: B009 - of both
+                for model in (UsageLedger, UsageHold, ImportedGeneration):
+                    column: Any = getattr(model, "generation_id")  # noqa: B009 - of all
                     query: Any = model.select(column).where(column.in_(some))
                     found |= {row[0] for row in query.tuples().bind(self._db)}
         return found
@@ -178,6 +190,22 @@ class ReconciliationRows:
         )
         with transaction(self._db):
             write(self._db, query)
+
+    def alert(self, record: ReconciliationRecord) -> bool:
+        subject = f"{record.day.isoformat()} {record.key_hash}"
+        query = AlertEvent.insert(
+            kind=_CAPTURE_ALERT,
+            organization_id=record.organization_id or UNASSIGNED,
+            user_id="",
+            month=f"{record.day:%Y-%m}",
+            percent=record.captured.raw_pusd * 100 // record.provider.raw_pusd,
+            limit_pusd=record.provider.raw_pusd,
+            spent_pusd=record.captured.raw_pusd,
+            at_ms=record.checked_at_ms,
+            subject=subject,
+        )
+        with transaction(self._db):
+            return write(self._db, query.on_conflict(action="IGNORE")) == 1
 
     def page(
         self, wanted: LineFilter, *, offset: int, limit: int
@@ -226,10 +254,11 @@ def _figures(sums: Sequence[Any]) -> Figures:
     return Figures(requests=requests, **dict(zip(_SUMS, others, strict=True)))
 
 
-def _by_key(rows: Iterable[Sequence[Any]]) -> dict[str, Captured]:
+def _by_key(rows: Iterable[Sequence[Any]], homes: Mapping[str, str]) -> dict[str, Captured]:
     parts: dict[str, dict[str, dict[str, Figures]]] = {}
     organizations = defaultdict[str, set[str]](set)
-    for key_hash, part, model, organization_id, *sums in rows:
+    for noted, part, model, organization_id, *sums in rows:
+        key_hash = noted or homes.get(organization_id, "")
         organizations[key_hash].add(organization_id)
         models = parts.setdefault(key_hash, {}).setdefault(part, {})
         models[model] = models.get(model, Figures()) + _figures(sums)
@@ -315,6 +344,7 @@ def _counted(look: KeyUsage, organization_id: str, now_ms: int) -> Any:
     query = counter.insert(
         key_hash=look.key_hash,
         organization_id=organization_id,
+        name=look.name,
         label=look.label,
         usage_pusd=look.usage_pusd,
         at_ms=now_ms,
@@ -323,6 +353,7 @@ def _counted(look: KeyUsage, organization_id: str, now_ms: int) -> Any:
         conflict_target=[counter.key_hash],
         update={
             counter.organization_id: EXCLUDED.organization_id,
+            counter.name: EXCLUDED.name,
             counter.label: EXCLUDED.label,
             counter.previous_pusd: counter.usage_pusd,
             counter.previous_at_ms: counter.at_ms,

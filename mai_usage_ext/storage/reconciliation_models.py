@@ -2,7 +2,13 @@
 
 from peewee import BigIntegerField, BooleanField, CompositeKey, DateField, Model, TextField
 
-__all__ = ["KeyCounter", "ReconciliationLine", "ReconciliationRun", "reconciliation_models"]
+__all__ = [
+    "BroadcastCall",
+    "KeyCounter",
+    "ReconciliationLine",
+    "ReconciliationRun",
+    "reconciliation_models",
+]
 
 
 class ReconciliationRun(Model):
@@ -52,6 +58,7 @@ class KeyCounter(Model):
 
     key_hash = TextField(primary_key=True)
     organization_id = TextField()
+    name = TextField(default="")
     label = TextField()
     usage_pusd = BigIntegerField()
     at_ms = BigIntegerField()
@@ -62,5 +69,31 @@ class KeyCounter(Model):
         table_name = "key_counters"
 
 
+class BroadcastCall(Model):
+    """A call that OpenRouter told of by itself; ``due_at_ms`` is null once it was judged. A user or
+    key that was not named is ``''``."""
+
+    generation_id = TextField(primary_key=True)
+    received_at_ms = BigIntegerField()
+    due_at_ms = BigIntegerField(null=True)
+    at_ms = BigIntegerField()
+    duration_ms = BigIntegerField(null=True)
+    model = TextField()
+    provider = TextField()
+    openrouter_user = TextField()
+    key_name = TextField()
+    prompt_tokens = BigIntegerField()
+    completion_tokens = BigIntegerField()
+    cached_tokens = BigIntegerField()
+    reasoning_tokens = BigIntegerField()
+    raw_pusd = BigIntegerField()
+    outcome = TextField()
+    finding = TextField()
+    reason = TextField()
+
+    class Meta:
+        table_name = "broadcast_calls"
+
+
 def reconciliation_models() -> tuple[type[Model], ...]:
-    return (ReconciliationRun, ReconciliationLine, KeyCounter)
+    return (ReconciliationRun, ReconciliationLine, KeyCounter, BroadcastCall)

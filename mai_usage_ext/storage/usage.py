@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from peewee import Database, Value, fn
+from peewee import Case, Database, Value, fn
 
 from mai_usage_ext.ports import UsageTotals
 from mai_usage_ext.storage.models import ClientDailyUsage, ClientLiveCounter, UsageLedger
@@ -23,13 +23,18 @@ class UsageRows:
 
     def by_day(self, organization_id: str, *, first: date, last: date) -> dict[date, UsageTotals]:
         # One statement, so that a day being sealed meanwhile is seen on one side or the other.
-        query = _days(ClientLiveCounter, organization_id, first, last, is_sealed=0) + _days(
-            ClientDailyUsage, organization_id, first, last, is_sealed=1
+        is_imported = Case(None, [(ClientDailyUsage.source == "imported", 1)], 0)
+        query = _days(ClientLiveCounter, organization_id, first, last, Value(0), is_sealed=0)
+        query += _days(
+            ClientDailyUsage, organization_id, first, last, fn.MAX(is_imported), is_sealed=1
         )
         with session(self._db):
             # Sealed ones last: they win.
             rows = sorted(query.bind(self._db).tuples(), key=lambda row: int(row[1]))
-        return {_date(day): _totals(sums) for day, _, *sums in rows}
+        return {
+            _date(day): _totals(sums, is_imported=bool(is_imported))
+            for day, _, is_imported, *sums in rows
+        }
 
     def ledger_total_pusd(self) -> tuple[int, int]:
         raw = fn.COALESCE(fn.SUM(UsageLedger.raw_pusd), 0)
@@ -39,17 +44,20 @@ class UsageRows:
         return int(count), int(total)
 
 
-def _days(model: Any, organization_id: str, first: date, last: date, *, is_sealed: int) -> Any:
+def _days(
+    model: Any, organization_id: str, first: date, last: date, is_imported: Any, *, is_sealed: int
+) -> Any:
     sums = [fn.SUM(getattr(model, name)) for name in _TOTALS]
     return (
-        model.select(model.day, Value(is_sealed), *sums)
+        model.select(model.day, Value(is_sealed), is_imported, *sums)
         .where((model.organization_id == organization_id) & model.day.between(first, last))
         .group_by(model.day)
     )
 
 
-def _totals(sums: Sequence[Any]) -> UsageTotals:
-    return UsageTotals(**{name: int(total) for name, total in zip(_TOTALS, sums, strict=True)})
+def _totals(sums: Sequence[Any], *, is_imported: bool) -> UsageTotals:
+    amounts = {name: int(total) for name, total in zip(_TOTALS, sums, strict=True)}
+    return UsageTotals(**amounts, is_imported=is_imported)
 
 
 def _date(day: date | str) -> date:

@@ -147,6 +147,10 @@ async def test_counters_of_all_keys(simulator: Simulator, client: ActivityClient
     assert len(found) == 121, "two pages"
     assert found[record.key_hash].usage_pusd == picodollars(record.spend)
     assert found[record.key_hash].label.startswith("sk-or-v1-111")
+    assert {usage.name for usage in found.values()} == {
+        "default",
+        *(f"key {number}" for number in range(120)),
+    }
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500])

@@ -23,10 +23,15 @@ from mai_usage_ext.simulator.catalogue import MODELS
 from mai_usage_ext.simulator.charge import Tokens, charge_for, picodollars
 from mai_usage_ext.simulator.switches import Switches
 from mai_usage_ext.storage.holds import HoldRows
-from mai_usage_ext.storage.models import ClientOrganization, UsageLedger, UserClientMapping
+from mai_usage_ext.storage.models import (
+    AlertEvent,
+    ClientOrganization,
+    UsageLedger,
+    UserClientMapping,
+)
 from mai_usage_ext.storage.organizations import OrganizationRows
 from mai_usage_ext.storage.reconciliation import ReconciliationRows
-from mai_usage_ext.storage.reconciliation_models import ReconciliationRun
+from mai_usage_ext.storage.reconciliation_models import KeyCounter, ReconciliationRun
 from mai_usage_ext.storage.sessions import session, transaction, write
 from mai_usage_ext.storage.writer import LedgerWriter
 from tests.storage.samples import make_entry, make_hold
@@ -127,6 +132,24 @@ class Rig:
     def key_of(self, organization_id: str) -> str:
         owners = {one: key_hash for key_hash, one in self.store.owners().items()}
         return owners[organization_id]
+
+    def former_key(self, organization_id: str) -> str:
+        """The hash of a key that the organization had before its present one."""
+        service = self.simulator.service
+        key = service.keys.add(
+            ApiKey(secret=new_secret(), name="former", created_at=service.clock())
+        )
+        query = KeyCounter.insert(
+            key_hash=key.hash, organization_id=organization_id, label="", usage_pusd=0, at_ms=0
+        )
+        with transaction(self.db):
+            write(self.db, query)
+        return key.hash
+
+    def alerts(self) -> list[AlertEvent]:
+        query = AlertEvent.select().order_by(AlertEvent.id)
+        with session(self.db):
+            return list(query.bind(self.db))
 
     def member(self, user_id: str, organization_id: str) -> None:
         query = UserClientMapping.insert(

@@ -16,6 +16,9 @@ from mai_usage_ext.ports.reconciliation import Finding, Midnight
 from mai_usage_ext.services.reconciliation import Reconciliation
 from mai_usage_ext.simulator import Simulator
 from mai_usage_ext.simulator.charge import picodollars
+from mai_usage_ext.storage.limit_events import LimitEventRows
+from mai_usage_ext.storage.models import ImportedGeneration
+from mai_usage_ext.storage.sessions import transaction, write
 from mai_usage_ext.storage.writer import LedgerWriter
 from tests.services.reconciliation_rig import (
     DAY,
@@ -206,7 +209,7 @@ async def test_less_than_is_booked_is_a_line_of_its_own(rig: Rig) -> None:
     lines = {line.key_hash: line for line in (await rig.reconciliation.run_day(DAY)).lines}
     line = lines[key]
     assert line.finding is Finding.UNEXPLAINED
-    assert line.reason == "OpenRouter shows less than is booked"
+    assert line.reason == "OpenRouter shows less than is booked; nothing was booked"
     assert line.difference_pusd == -picodollars(ghost.spend)
     assert line.captured.raw_pusd == raw + picodollars(ghost.spend)
     [model] = line.models
@@ -402,14 +405,131 @@ async def test_a_call_without_a_price_is_priced_by_the_day(rig: Rig) -> None:
     assert read_books(rig.db, acme).held == 0
 
 
-async def test_nothing_is_booked_on_a_day_with_calls_of_unknown_keys(rig: Rig) -> None:
+async def test_a_call_without_its_key_counts_for_the_only_one_there_is(rig: Rig) -> None:
     acme = rig.organization("Acme")
     key = rig.key_of(acme)
+    rig.simulator.switch(analytics=False)
     rig.book(acme, rig.bill(key, at(9)), key_hash="")
+    lost = rig.bill(key, at(10))
+    hold = rig.lose(acme, lost, key_hash="")
+    result = await rig.reconciliation.run_day(DAY)
+    [line] = result.lines
+    assert (line.finding, line.closed_holds, line.captured.requests) == (Finding.ADJUSTED, 1, 1)
+    [entry] = rig.adjustments()
+    assert (entry.user_id, entry.raw_pusd) == ("ada", picodollars(lost.spend))
+    assert state_of(rig.db, hold.id) is HoldState.VOID
+
+
+async def test_nothing_is_booked_where_calls_may_be_of_either_key(rig: Rig) -> None:
+    """Nor is anything for a key of nobody; what others lack is booked all the same."""
+    acme, other = rig.organization("Acme"), rig.organization("Other")
+    key = rig.key_of(acme)
+    rig.former_key(acme)
+    rig.book(acme, rig.bill(key, at(9)), key_hash="")
+    keyless = rig.organization("Keyless", own_key=False)
+    rig.book(keyless, rig.bill(rig.host_key, at(10)))
+    rig.bill(rig.host_key, at(10, 30))
+    missing = rig.bill(rig.key_of(other), at(11))
+    await rig.reconciliation.run_day(DAY)
+    lines = rig.lines()
+    for unexplained in (lines[key], lines[rig.host_key]):
+        assert unexplained.finding is Finding.UNEXPLAINED
+        assert "1 calls of this day were noted without their key" in unexplained.reason
+    assert lines[rig.key_of(other)].finding is Finding.ADJUSTED
+    [entry] = rig.adjustments()
+    assert (entry.organization_id, entry.raw_pusd) == (other, picodollars(missing.spend))
+
+
+async def test_a_hold_without_its_key_is_not_held_for_ever(rig: Rig) -> None:
+    acme = rig.organization("Acme")
+    key = rig.key_of(acme)
+    rig.former_key(acme)
+    lost = rig.bill(key, at(9))
+    hold = rig.lose(acme, lost, key_hash="")
+    rig.clock.at_ms = at(1, day=DAY + timedelta(days=2))
+    result = await rig.reconciliation.run_day(DAY)
+    assert (result.lines[0].finding, result.is_final) == (Finding.UNEXPLAINED, False)
+    assert state_of(rig.db, hold.id) is HoldState.UNIDENTIFIED
+    rig.clock.at_ms = at(0, day=DAY + timedelta(days=4)) - 1
+    assert DAY not in {done.day for done in await rig.reconciliation.run_once()}
+    rig.clock.at_ms += 1
+    [again] = [done for done in await rig.reconciliation.run_once() if done.day == DAY]
+    assert (again.lines[0].finding, again.is_final) == (Finding.ADJUSTED, True)
+    assert state_of(rig.db, hold.id) is HoldState.VOID
+    [entry] = rig.adjustments()
+    assert (entry.user_id, entry.raw_pusd) == ("", picodollars(lost.spend))
+    books = read_books(rig.db, acme)
+    books.assert_balanced()
+    assert books.held == 0
+
+
+async def test_what_was_imported_is_no_candidate(rig: Rig) -> None:
+    """The generation fits the hold, and its money stands in an imported day already."""
+    acme = rig.organization("Acme")
+    rig.member("ada", acme)
+    record = rig.bill(rig.key_of(acme), at(9))
+    hold = rig.lose(acme, record)
+    row = ImportedGeneration.insert(
+        generation_id=record.generation_id, organization_id=acme, day=DAY, cost_pusd=1, tokens=1
+    )
+    with transaction(rig.db):
+        write(rig.db, row)
     [line] = (await rig.reconciliation.run_day(DAY)).lines
-    assert line.finding is Finding.UNEXPLAINED
-    assert "1 calls of this day were noted without their key" in line.reason
-    assert rig.adjustments() == []
+    assert line.identified == 0
+    kept = hold_row(rig.db, hold.id)
+    assert kept is not None
+    assert kept.generation_id is None
+
+
+async def test_too_little_captured_is_one_alert_for_each_day_and_key(rig: Rig) -> None:
+    acme, other = rig.organization("Acme"), rig.organization("Other")
+    keys = [rig.key_of(acme), rig.key_of(other)]
+    for key in keys:
+        for day in (DAY, DAY - timedelta(days=1)):
+            rig.bill(key, at(9, day=day))
+    for day in (DAY, DAY - timedelta(days=1), DAY):
+        await rig.reconciliation.run_day(day)
+    alerts = rig.alerts()
+    assert {(alert.organization_id, alert.subject) for alert in alerts} == {
+        (owner, f"{day} {key}")
+        for owner, key in zip((acme, other), keys, strict=True)
+        for day in (DAY, DAY - timedelta(days=1))
+    }
+    assert len(alerts) == 4
+    first = alerts[0]
+    assert (first.kind, first.percent, first.spent_pusd) == ("capture.below", 0, 0)
+    assert first.limit_pusd == rig.lines()[keys[0]].provider.raw_pusd
+    limits, _ = LimitEventRows(rig.db).page(organization_id=None, offset=0, limit=9)
+    assert limits == [], "no limit was crossed"
+
+
+async def test_no_alert_while_calls_are_settled_or_enough_is_captured(rig: Rig) -> None:
+    acme = rig.organization("Acme")
+    key = rig.key_of(acme)
+    booked = rig.bill(key, at(8), tokens=199_000)
+    rig.book(acme, booked)
+    late = rig.bill(key, at(9))
+    rig.hold(acme, late)
+    assert picodollars(late.spend) * 199 == picodollars(booked.spend)
+    [line] = (await rig.reconciliation.run_day(DAY)).lines
+    assert (line.finding, line.is_below) == (Finding.WAITING, False)
+    rig.hold(acme, rig.bill(key, at(10), tokens=2000))
+    [line] = (await rig.reconciliation.run_day(DAY)).lines
+    assert (line.finding, line.is_below) == (Finding.WAITING, True)
+    assert rig.alerts() == []
+
+
+async def test_which_days_are_reconciliations_own(rig: Rig) -> None:
+    last = rig.reconciliation.comparable()[1]
+    assert rig.reconciliation.has_taken(last)
+    assert not rig.reconciliation.has_taken(last + timedelta(days=1))
+    beginning = rig.store.beginning()
+    assert not rig.reconciliation.has_taken(beginning)
+    rig.clock.at_ms += 400 * 24 * HOUR_MS
+    assert rig.reconciliation.has_taken(beginning + timedelta(days=1)), "also when it is too old"
+    without = rig.reconciliation
+    without._management_key = lambda: None
+    assert not without.has_taken(last)
 
 
 async def test_numbers_too_large_for_a_double_are_equal(rig: Rig) -> None:

@@ -16,7 +16,9 @@ from mai_usage_ext.ports.reconciliation import (
     ModelDifference,
     ReconciliationRecord,
 )
+from mai_usage_ext.storage.models import ImportedGeneration
 from mai_usage_ext.storage.reconciliation import ReconciliationRows
+from mai_usage_ext.storage.sessions import transaction, write
 from mai_usage_ext.storage.writer import LedgerWriter
 from tests.storage.samples import AT_MS, DAY, make_entry, make_hold
 
@@ -50,6 +52,8 @@ def test_calls_are_told_apart_by_where_they_begin_and_end(
     book(writer, organization, at_ms=AT_MS, **{**begins, "key_hash": "", "duration_ms": None})
     found = store.captured(from_ms=BEGIN_MS, until_ms=END_MS)
     assert found.keys() == {"k", ""}
+    at_home = store.captured(from_ms=BEGIN_MS, until_ms=END_MS, homes={organization: "k"})
+    assert at_home.keys() == {"k"}
     one = found["k"]
     raw = [
         sum(figures.raw_pusd for figures in models.values())
@@ -103,8 +107,8 @@ def test_the_days_holds_that_keep_money(
     assert found == [holds[3], holds[1]], "whole, with their keys"
 
 
-def test_generations_of_entries_and_holds_are_known(
-    store: ReconciliationRows, writer: LedgerWriter, organization: str
+def test_generations_of_entries_holds_and_imports_are_known(
+    db: Database, store: ReconciliationRows, writer: LedgerWriter, organization: str
 ) -> None:
     book(writer, organization, generation_id="gen-booked")
     hold = make_hold(organization)
@@ -112,7 +116,12 @@ def test_generations_of_entries_and_holds_are_known(
     writer.identify(hold, "gen-held")
     writer.place(make_hold(organization)).result(10)
     wanted = ["gen-booked", "gen-held", *(f"gen-{number}" for number in range(1200))]
-    assert store.known_generations(wanted) == {"gen-booked", "gen-held"}
+    with transaction(db):
+        row = ImportedGeneration.insert(
+            generation_id="gen-7", organization_id=organization, day=DAY, cost_pusd=1, tokens=1
+        )
+        write(db, row)
+    assert store.known_generations(wanted) == {"gen-booked", "gen-held", "gen-7"}
     assert store.known_generations([]) == set()
 
 

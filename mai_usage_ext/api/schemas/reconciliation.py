@@ -20,7 +20,7 @@ from mai_usage_ext.ports.reconciliation import (
     ReconciliationRecord,
     RunRecord,
 )
-from mai_usage_ext.services.reconciliation import DayResult
+from mai_usage_ext.services.day_books import DayResult
 
 __all__ = ["CountersOut", "ReconciliationsOut", "RunIn", "RunOut"]
 

@@ -17,12 +17,13 @@ __all__ = ["HealthOut", "MyOrganizationOut", "TodayUsageOut"]
 
 
 class DayOut(BaseModel):
-    """One billing day of the organization."""
+    """One billing day of the organization; ``is_imported`` if another system counted it."""
 
     date: date
     tokens: int
     cost: str
     requests: int
+    is_imported: bool
 
     @classmethod
     def of(cls, usage: DayUsage) -> "DayOut":
@@ -32,6 +33,7 @@ class DayOut(BaseModel):
             tokens=totals.tokens,
             cost=usd_from_pusd(totals.billed_pusd),
             requests=totals.requests,
+            is_imported=totals.is_imported,
         )
 
 
@@ -170,6 +172,7 @@ class HealthOut(BaseModel):
     unsettled: dict[str, int]
     counts: dict[str, int]
     jobs: list[JobOut]
+    redis: str
 
     @classmethod
     def of(cls, health: Health) -> "HealthOut":
@@ -181,4 +184,5 @@ class HealthOut(BaseModel):
             unsettled={str(state): count for state, count in health.unsettled.items()},
             counts=health.counts,
             jobs=[JobOut.of(job) for job in health.jobs],
+            redis=health.redis,
         )

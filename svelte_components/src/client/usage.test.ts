@@ -115,7 +115,13 @@ describe('withToday', () => {
     const today = { tokens: 8000, cost: '0.5', requests: 5, pendingRequests: 0 };
     const next = withToday(usage, told({ ...today, lastUpdated: null }));
     expect(next?.today).toMatchObject(today);
-    const day = { date: usage.today.date, tokens: 8000, cost: '0.5', requests: 5 };
+    const day = {
+      date: usage.today.date,
+      tokens: 8000,
+      cost: '0.5',
+      requests: 5,
+      isImported: false,
+    };
     expect(next?.history.at(-1)).toEqual(day);
     expect(next?.history.slice(0, -1)).toEqual(usage.history.slice(0, -1));
     expect(next?.month).toEqual(usage.month);

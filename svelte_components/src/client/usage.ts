@@ -17,6 +17,8 @@ export interface DayUsage {
   /** Decimal string, USD. */
   cost: string;
   requests: number;
+  /** Counted by what was here before us. */
+  isImported: boolean;
 }
 
 export interface TodayUsage extends DayUsage {
@@ -184,9 +186,9 @@ export function withToday(usage: OrganizationUsage, told: ToldToday): Organizati
   const { today } = told;
   if (told.organizationId !== usage.organizationId || today.date !== usage.today.date) return null;
   if (FIGURES.every((name) => today[name] === usage.today[name])) return usage;
-  const { date, tokens, cost, requests } = today;
+  const { date, tokens, cost, requests, isImported } = today;
   const history = usage.history.map((day) =>
-    day.date === date ? { date, tokens, cost, requests } : day,
+    day.date === date ? { date, tokens, cost, requests, isImported } : day,
   );
   return { ...usage, today, history };
 }
@@ -217,6 +219,7 @@ function parseDay(day: Record<string, unknown>): DayUsage {
     tokens: count(day.tokens, 'tokens'),
     cost: amount(day.cost, 'cost'),
     requests: count(day.requests, 'requests'),
+    isImported: day.is_imported === true,
   };
 }
 

@@ -44,6 +44,7 @@ export const en = {
   table: 'Show as table',
   tableCaption: 'Usage by day, newest first',
   day: 'Day',
+  imported: 'imported',
 
   updated: 'Last updated {time}',
   zone: 'Days follow {zone} time',

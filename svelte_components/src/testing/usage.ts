@@ -10,6 +10,7 @@ export function sampleBody() {
       tokens: quiet ? 0 : 100 * (index + 1),
       cost: quiet ? '0' : `0.0${index + 10}`,
       requests: quiet ? 0 : index + 1,
+      is_imported: false,
     };
   });
   return {

@@ -61,6 +61,14 @@ describe('TrendSection', () => {
   });
 });
 
+it('marks the days that were imported', async () => {
+  const days = history.map((day, index) => ({ ...day, isImported: index === 28 }));
+  render(TrendSection, { props: { history: days, locale: localeOf('en-US') } });
+  await fireEvent.click(screen.getByText('Show as table'));
+  expect(screen.getByRole('rowheader', { name: 'Nov 23 imported' })).toBeVisible();
+  expect(screen.getAllByText('imported')).toHaveLength(1);
+});
+
 it('draws nothing for no days', () => {
   render(TrendSection, { props: { history: [], locale: localeOf('en-US') } });
   expect(screen.queryByRole('slider')).toBeNull();
