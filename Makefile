@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 ARGS ?=
+# Processes that share the tests; each has a PostgreSQL of its own.
+WORKERS ?= 2
 
 install := $(PYTHON) tests/workshop/install.py
 python := .venv/bin/python
@@ -12,7 +14,7 @@ coverage := --cov=mai_usage_ext/metering --cov=mai_usage_ext/services --cov-bran
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test test-quick lint bench mutation build clean
+.PHONY: help install demo test test-hosts test-quick lint bench soak mutation build clean
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -26,11 +28,15 @@ demo: build ## a real Open WebUI with live traffic; ARGS=--once plays, checks, p
 
 test: install lint ## everything that has to hold: lint, front end, every test
 	@$(npm) test
-	@$(python) -m pytest $(coverage) $(ARGS)
+	@$(python) -m pytest -n $(WORKERS) $(coverage) $(ARGS)
+
+test-hosts: ## the host and browser tests, all of them in the newest Open WebUI and in the oldest
+	@$(install) host oldest-host chromium
+	@$(python) -m pytest --hosts=both -m "host or browser" tests/host tests/browser $(ARGS)
 
 test-quick: ## the tests that start no host and no browser
 	@$(install) host
-	@$(python) -m pytest -m "not host and not browser and not slow" $(ARGS)
+	@$(python) -m pytest -n $(WORKERS) -m "not host and not browser and not slow" $(ARGS)
 
 lint: ## format, lint and types, changing nothing
 	@$(install) host component
@@ -40,9 +46,13 @@ lint: ## format, lint and types, changing nothing
 	@$(npm) run lint
 	@$(npm) run check
 
-bench: ## measure speed and print the figures
+bench: ## measure speed and print the figures; ARGS="--full dashboard" picks and enlarges
 	@$(install) host
 	@$(python) -m tests.benchmarks $(ARGS)
+
+soak: ## calls under faults and kills, then all books compared; ARGS="--calls N --minutes M --seed S"
+	@$(install) host
+	@$(python) -m tests.soak $(ARGS)
 
 mutation: ## change the code of money, holds and sealing, and see whether a test notices
 	@$(install) mutation

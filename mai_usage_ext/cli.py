@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+_KEYS_A_LINE = 50
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it did what it was asked, 2 when an input was wrong, else 1."""
@@ -235,7 +237,9 @@ def _reconcile(args: argparse.Namespace) -> int:
     unexplained, done = 0, 0
     with stoppable() as should_stop:
         days = [args.first + timedelta(days=offset) for offset in range(count)]
-        for result in reconcile(os.environ, days, should_stop=should_stop):
+        for result in reconcile(
+            os.environ, days, should_stop=should_stop, progress=_keys_reconciled
+        ):
             done += 1
             unexplained += sum(line.finding == "unexplained" for line in result.lines)
             print(f"{done} of {count} days: {result.in_words()}", flush=True)
@@ -243,6 +247,11 @@ def _reconcile(args: argparse.Namespace) -> int:
         print("interrupted; run it again to go on", file=sys.stderr)
         return 130
     return 1 if unexplained else 0
+
+
+def _keys_reconciled(day: date, done: int, total: int) -> None:
+    if done % _KEYS_A_LINE == 0:
+        print(f"{day}: {done} of {total} keys", file=sys.stderr, flush=True)
 
 
 def _add_import_legacy(commands: "Commands") -> None:

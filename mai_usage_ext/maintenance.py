@@ -1,6 +1,7 @@
 """An operator's commands on the database, without starting a meter."""
 
 import asyncio
+import functools
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,10 +15,10 @@ from mai_usage_ext.errors import NotFound, PrototypePresent, SchemaMismatch
 from mai_usage_ext.host.seams import host_database_url, prototype_in_host
 from mai_usage_ext.ports import SystemClock
 from mai_usage_ext.services.audit import Audit, AuditVerdict
+from mai_usage_ext.services.day_books import DayResult
 from mai_usage_ext.services.legacy import LegacyImport, Progress
 from mai_usage_ext.services.legacy_report import ImportReport, RowReport
 from mai_usage_ext.services.live_settings import LiveSettings
-from mai_usage_ext.services.reconciliation import DayResult
 from mai_usage_ext.services.resealing import Resealed, reseal
 from mai_usage_ext.settings import Settings
 from mai_usage_ext.storage.audit import AuditRows
@@ -166,9 +167,14 @@ def _legacy_import(settings: Settings, database: Any, source: LegacyTables) -> L
 
 
 def reconcile(
-    environ: Mapping[str, str], days: Sequence[date], *, should_stop: Callable[[], bool]
+    environ: Mapping[str, str],
+    days: Sequence[date],
+    *,
+    should_stop: Callable[[], bool],
+    progress: Callable[[date, int, int], None],
 ) -> Iterator[DayResult]:
     """Compare these UTC days with OpenRouter's figures one by one, while the host goes on.
+    ``progress`` is told how many keys of how many are done of a day.
 
     Raises as ``Reconciliation.run_day`` does; what was compared before stays.
     """
@@ -183,7 +189,8 @@ def reconcile(
         for day in days:
             if should_stop():
                 return
-            yield asyncio.run(reconciliation.run_day(day))
+            told = functools.partial(progress, day)
+            yield asyncio.run(reconciliation.run_day(day, progress=told))
     finally:
         ledger.stop(timeout_s=_DRAIN_S)
         bench.close()

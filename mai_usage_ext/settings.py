@@ -60,12 +60,18 @@ class Settings:
     encryption_keys: tuple[SecretStr, ...]
     host_secret: SecretStr | None
     redis_url: SecretStr | None
+    redis_sentinel_hosts: tuple[str, ...]
+    redis_sentinel_port: int
+    redis_cluster: bool
+    redis_key_prefix: str
     alert_thresholds: tuple[int, ...]
     rate_limit: int
     key_check_ms: int
     meter_httpx: bool
     meter_requests: bool
     seal_grace_ms: int
+    ledger_days: int
+    broadcast_secret: SecretStr | None
     given: frozenset[str] = frozenset()
 
     @classmethod
@@ -136,6 +142,12 @@ def _secret(text: str) -> SecretStr | None:
     return SecretStr(text)
 
 
+def _header_secret(text: str) -> SecretStr | None:
+    if text and len(text) < _SHORTEST_KEY:
+        raise ValueError("too short")
+    return _secret(text)
+
+
 def _currency(text: str) -> str:
     if not re.fullmatch(r"[A-Z]{3}", text):
         raise ValueError(text)
@@ -181,6 +193,32 @@ def _thresholds(text: str) -> tuple[int, ...]:
     if any(not 1 <= mark <= 100 for mark in marks) or len(marks) > _MOST_THRESHOLDS:
         raise ValueError(text)
     return tuple(sorted(marks))
+
+
+def _redis_url(text: str) -> SecretStr | None:
+    if not text:
+        return None
+    parts = urlsplit(text)
+    is_socket = parts.scheme == "unix" and bool(parts.path)
+    number = parts.path.removeprefix("/")
+    is_server = parts.scheme in ("redis", "rediss") and (not number or number.isdecimal())
+    # Looking at the port is what finds one that is no number.
+    if not (is_socket or is_server) or parts.port == 0:
+        raise ValueError("not a URL of Redis")
+    return SecretStr(text)
+
+
+def _host_names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if any(name.count(":") == 1 or re.search(r"[\s/@]", name) for name in names):
+        raise ValueError(text)
+    return names
+
+
+def _key_prefix(text: str) -> str:
+    if len(text) > 200 or not text.isprintable() or " " in text:
+        raise ValueError(text)
+    return text
 
 
 def _any_secret(text: str) -> SecretStr | None:
@@ -330,10 +368,44 @@ SETTINGS = (
         name="REDIS_URL",
         field="redis_url",
         default="",
-        expected="redis://host:6379/0",
-        meaning="The host's own. Where it is set, replicas share their rate limits in it.",
-        parse=_any_secret,
+        expected="redis://user:password@host:6379/0, the same with rediss://, or unix:///path",
+        meaning="The host's own. Processes tell each other of changes through it, and count "
+        "requests together. Needs `mai-usage-ext[redis]`.",
+        parse=_redis_url,
         is_secret=True,
+    ),
+    Setting(
+        name="REDIS_SENTINEL_HOSTS",
+        field="redis_sentinel_hosts",
+        default="",
+        expected="host names separated by commas, without ports",
+        meaning="The host's own. Sentinels that know the master which `REDIS_URL` names.",
+        parse=_host_names,
+    ),
+    Setting(
+        name="REDIS_SENTINEL_PORT",
+        field="redis_sentinel_port",
+        default="26379",
+        expected="a whole number from 1 to 65535",
+        meaning="The host's own. The port of those sentinels.",
+        parse=_whole(1, 65_535),
+    ),
+    Setting(
+        name="REDIS_CLUSTER",
+        field="redis_cluster",
+        default="false",
+        # The host takes everything but `true` for false, which whoever wrote "yes" did not mean.
+        expected="true or false",
+        meaning="The host's own. `REDIS_URL` is one server of a cluster.",
+        parse=lambda text: _one_of("true", "false")(text) == "true",
+    ),
+    Setting(
+        name="REDIS_KEY_PREFIX",
+        field="redis_key_prefix",
+        default="open-webui",
+        expected="at most 200 printable characters without spaces",
+        meaning="The host's own. What we keep in Redis begins with it and `:mai_usage:`.",
+        parse=_key_prefix,
     ),
     Setting(
         name="MAI_USAGE_ALERT_THRESHOLDS",
@@ -384,6 +456,25 @@ SETTINGS = (
         expected="a whole number from 0 to 1440",
         meaning="How long after an organization's midnight its day is sealed.",
         parse=_whole(0, 1_440, scale=60_000),
+    ),
+    Setting(
+        name="MAI_USAGE_LEDGER_DAYS",
+        field="ledger_days",
+        default="35",
+        # The month that is not billed yet, and the days that can still be compared with OpenRouter.
+        expected="a whole number from 35 to 36500",
+        meaning="How many days before today every single call is kept; the daily figures stay.",
+        parse=_whole(35, 36_500),
+    ),
+    Setting(
+        name="MAI_USAGE_BROADCAST_SECRET",
+        field="broadcast_secret",
+        default="",
+        expected="at least 16 printable ASCII characters without spaces",
+        meaning="What OpenRouter's Broadcast webhook sends as `X-Broadcast-Secret`. Empty: the "
+        "route answers 403.",
+        parse=_header_secret,
+        is_secret=True,
     ),
 )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mai_usage_ext import cli
 from mai_usage_ext.bootstrap import Workbench, open_workbench
 from mai_usage_ext.cli import main, stoppable
 from mai_usage_ext.doctor import examine
@@ -20,7 +21,7 @@ from mai_usage_ext.simulator.server import SimulatorThread
 from mai_usage_ext.storage.database import close_database, open_database
 from mai_usage_ext.storage.migrate import scripts_of
 from mai_usage_ext.storage.models import AuditLog, UsageSetting
-from mai_usage_ext.storage.reconciliation_models import ReconciliationRun
+from mai_usage_ext.storage.reconciliation_models import KeyCounter, ReconciliationRun
 from mai_usage_ext.storage.sessions import session, transaction, write
 from tests.workshop.hosts import NEWEST
 
@@ -238,8 +239,16 @@ def test_reconciling_days(
         db = open_database(f"sqlite:///{database}")
         with transaction(db):
             write(db, ReconciliationRun.update(day=today - timedelta(days=9)))
+            for key_hash in ("a", "b"):
+                row = KeyCounter.insert(
+                    key_hash=key_hash, organization_id="acme", label="", usage_pusd=0, at_ms=0
+                )
+                write(db, row)
         close_database(db)
+        monkeypatch.setattr(cli, "_KEYS_A_LINE", 1)
         assert main([*two_days, str(today - timedelta(days=2))]) == 0
-    shown = capsys.readouterr().out
+    shown, told = capsys.readouterr()
+    for day in (today - timedelta(days=3), today - timedelta(days=2)):
+        assert f"{day}: 0 of 2 keys\n{day}: 1 of 2 keys\n" in told
     assert f"1 of 2 days: {today - timedelta(days=3)}: 0 keys" in shown
     assert f"2 of 2 days: {today - timedelta(days=2)}: 0 keys" in shown

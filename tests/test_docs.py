@@ -1,16 +1,27 @@
-"""The README is true: every setting, route and command of the code stands in it, and no other."""
+"""The README is true: every setting, route and command of the code stands in it, and no other.
+
+So is what ``docs`` says and can be looked up: links, targets, benchmarks, settings, tables, keys.
+"""
 
 import argparse
 import re
 from pathlib import Path
 
+import pytest
+
 from mai_usage_ext.api.administration import admin_router
 from mai_usage_ext.api.assets import assets_router
+from mai_usage_ext.api.broadcast import broadcast_router
 from mai_usage_ext.api.usage import PREFIX, nothing_else_router, usage_router
 from mai_usage_ext.cli import _parser
+from mai_usage_ext.migrations.m0006_partitions import LEDGER
 from mai_usage_ext.settings import SETTINGS
+from mai_usage_ext.storage.models import all_models
+from tests.benchmarks.__main__ import FULL, names
 
-README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+SCALE = (ROOT / "docs" / "scale.md").read_text("utf-8")
 
 
 def table_below(heading: str) -> list[list[str]]:
@@ -31,6 +42,7 @@ def test_routes() -> None:
     routers = [
         usage_router(lambda: None, verified_user=lambda: None),  # type: ignore[arg-type, return-value]
         admin_router(lambda: None, verified_user=lambda: None),  # type: ignore[arg-type, return-value]
+        broadcast_router(lambda: None, secret=None, prefix=PREFIX),  # type: ignore[arg-type, return-value]
         assets_router(PREFIX),
     ]
     routes = {
@@ -53,3 +65,51 @@ def test_commands() -> None:
 def test_everything_below_the_prefix_is_ours() -> None:
     paths = {route.path for route in nothing_else_router(PREFIX).routes}  # type: ignore[attr-defined]
     assert paths == {PREFIX, PREFIX + "/{path:path}"}
+
+
+def anchors(text: str) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/*.md"))]
+)
+def test_links_lead_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if link.startswith("https://"):
+            continue
+        file, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / file if file else ROOT / page
+        assert target.exists(), f"{page} links to {link}"
+        assert not anchor or anchor in anchors(target.read_text("utf-8")), f"{page}: {link}"
+
+
+def test_scale_names_targets_and_benchmarks_that_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    commands = re.findall(r'`make ([a-z-]+)(?: ARGS=(?:"([^"]*)"|(\S+?)))?`', SCALE)
+    assert commands
+    assert {target for target, *_ in commands} <= targets
+    arguments = {word for _, *given in commands for word in " ".join(given).split()}
+    assert arguments <= {*names(), FULL}
+    assert "dashboard" in arguments
+
+
+def test_scale_names_settings_that_exist() -> None:
+    named = set(re.findall(r"MAI_USAGE_\w+|REDIS_URL", SCALE))
+    assert named
+    assert named <= {setting.name for setting in SETTINGS}
+
+
+def test_scale_names_the_keys_of_the_tables() -> None:
+    keys = {}
+    for model in all_models():
+        key = model._meta.primary_key
+        keys[model._meta.table_name] = ", ".join(getattr(key, "field_names", None) or [key.name])
+    keys[LEDGER.name] = LEDGER.key
+    rows = re.findall(r"^\| `(\w+)` \| `([\w, ]+)` \| (.+) \|$", SCALE, re.MULTILINE)
+    assert {name: key for name, key, _ in rows} == {name: keys[name] for name, *_ in rows}
+    # What lacks the organization cannot be distributed by it as it is.
+    for _, key, fate in rows:
+        assert ("as it is" in fate) == ("organization_id" in key.split(", "))

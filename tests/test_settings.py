@@ -29,12 +29,19 @@ BAD = {
         "long-enough-for-a-key,short",
         f"{'k' * 20},{'k' * 20}",
     ],
+    "REDIS_URL": ["localhost", "http://x:6379/0", "redis://x:port/0", "redis://x/zero", "unix://"],
+    "REDIS_SENTINEL_HOSTS": ["one:26379,two", "redis://one", "one two"],
+    "REDIS_SENTINEL_PORT": ["0", "65536", "x"],
+    "REDIS_CLUSTER": ["maybe", "1"],
+    "REDIS_KEY_PREFIX": ["a\tb", "two words", "x" * 201],
     "MAI_USAGE_ALERT_THRESHOLDS": ["0", "101", "80;90", "1,2,3,4,5,6,7,8,9,10,11"],
     "MAI_USAGE_RATE_LIMIT": ["0", "1000001", "10/minute"],
     "MAI_USAGE_KEY_CHECK_SECONDS": ["0", "86401", "often"],
     "MAI_USAGE_METER_HTTPX": ["maybe"],
     "MAI_USAGE_METER_REQUESTS": ["2"],
     "MAI_USAGE_SEAL_GRACE_MINUTES": ["-1", "1441", "soon"],
+    "MAI_USAGE_BROADCAST_SECRET": ["fifteen letters", "schlüssel-schlüssel", "too-short"],
+    "MAI_USAGE_LEDGER_DAYS": ["34", "36501", "month"],
 }
 
 
@@ -56,7 +63,6 @@ def test_every_setting_that_can_be_wrong_has_its_bad_input() -> None:
     # is whatever the host takes.
     assert {setting.name for setting in SETTINGS} - set(BAD) == {
         "MAI_USAGE_DATABASE_URL",
-        "REDIS_URL",
         "WEBUI_SECRET_KEY",
     }
 

@@ -9,12 +9,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import psycopg
 import pytest
 
-from tests.workshop import chromium, stamps, toolchain
+from tests.workshop import chromium, memory, stamps, toolchain
 from tests.workshop.hosts import NEWEST, OLDEST, slim
 from tests.workshop.imports import modules_of
 from tests.workshop.postgres import running_postgres
@@ -169,6 +170,21 @@ def test_chromium_runs_without_its_sandbox_only_as_root(monkeypatch: pytest.Monk
     assert "--no-sandbox" in chromium.launch_arguments()
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert "--no-sandbox" not in chromium.launch_arguments()
+
+
+@pytest.mark.parametrize(
+    ("free_bytes", "flags", "is_used"),
+    [(2**32, 0, True), (2**32 - 1, 0, False), (2**40, os.ST_NOEXEC, False)],
+)
+def test_temporary_files_lie_in_memory_where_there_is_room(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, free_bytes: int, flags: int, is_used: bool
+) -> None:
+    found = SimpleNamespace(f_bavail=free_bytes, f_frsize=1, f_flag=flags)
+    monkeypatch.setattr("os.statvfs", lambda _folder: found)
+    monkeypatch.setattr(memory, "_FOLDER", tmp_path)
+    assert memory.roomy_folder() == (tmp_path if is_used else None)
+    monkeypatch.setattr(memory, "_FOLDER", tmp_path / "nowhere")
+    assert memory.roomy_folder() is None
 
 
 @pytest.mark.postgres

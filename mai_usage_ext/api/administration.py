@@ -7,6 +7,7 @@ from fastapi import APIRouter
 
 from mai_usage_ext.api.access import Door
 from mai_usage_ext.api.audit import add_audit_routes
+from mai_usage_ext.api.broadcast import add_broadcast_routes
 from mai_usage_ext.api.clients import add_client_routes
 from mai_usage_ext.api.keys import add_key_routes
 from mai_usage_ext.api.members import add_member_routes
@@ -48,6 +49,7 @@ def admin_router(
         add_pricing_routes,
         add_audit_routes,
         add_reconciliation_routes,
+        add_broadcast_routes,
     ):
         add_routes(router, door)
     return router

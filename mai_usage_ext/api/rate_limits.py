@@ -10,32 +10,27 @@ import asyncio
 import hashlib
 import ipaddress
 import math
-import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.storage import Storage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 from starlette.requests import Request
 
-from mai_usage_ext.guard import shielded, tally
+from mai_usage_ext.api.counts import MemoryCounts, RedisCounts
+from mai_usage_ext.guard import shielded
+from mai_usage_ext.services.absence import Absence
 
-__all__ = ["MemoryCounts", "RateLimiter", "Standing"]
+__all__ = ["RateLimiter", "SharedCounts", "Standing"]
 
 _NAMESPACE = "MAI_USAGE"
 # Callers whom the host has not accepted yet share this many times the limit of one.
 _UNPROVEN_FACTOR = 10
 _MOST_PROVEN = 20_000
-_MOST_COUNTS = 100_000
-_SWEEP_EVERY_S = 15.0
-_REDIS_TIMEOUT_S = 0.25
 # Longer than all of Redis' own timeouts together: only a name server can take so long.
 _PATIENCE_S = 1.0
-_RETRY_REDIS_AFTER_S = 5.0
 _UNAUTHORIZED = (401, 403)
 _FIRST_ERROR = 400
 
@@ -58,65 +53,12 @@ class Standing:
         return shown | ({"Retry-After": str(self.reset_s)} if self.is_over else {})
 
 
-class MemoryCounts(Storage):
-    """Counts of this process, as a storage of ``limits``.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedCounts:
+    """Counts in Redis, and what its errors mean in words."""
 
-    Its own memory storage starts a timer thread every now and then, which a guest should not do to
-    its host, and grows with every caller there is.
-    """
-
-    STORAGE_SCHEME = None
-
-    def __init__(self, now: Callable[[], float] = time.time) -> None:
-        super().__init__()
-        self._now = now
-        self._lock = threading.Lock()
-        self._counts: dict[str, tuple[int, float]] = {}  # what was counted, and until when
-        self._sweep_at = now() + _SWEEP_EVERY_S
-
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        return ValueError
-
-    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        with self._lock:
-            now = self._now()
-            self._sweep(now)
-            count, until = self._counts.get(key, (0, 0.0))
-            if until <= now:
-                count, until = 0, now + expiry
-            self._counts[key] = (count + amount, until)
-            return count + amount
-
-    def get(self, key: str) -> int:
-        count, until = self._counts.get(key, (0, 0.0))
-        return count if until > self._now() else 0
-
-    def get_expiry(self, key: str) -> float:
-        return max(self._counts.get(key, (0, 0.0))[1], self._now())
-
-    def check(self) -> bool:
-        return True
-
-    def reset(self) -> int:
-        with self._lock:
-            count = len(self._counts)
-            self._counts.clear()
-            return count
-
-    def clear(self, key: str) -> None:
-        with self._lock:
-            self._counts.pop(key, None)
-
-    def _sweep(self, now: float) -> None:
-        if now < self._sweep_at and len(self._counts) < _MOST_COUNTS:
-            return
-        self._sweep_at = now + _SWEEP_EVERY_S
-        self._counts = {key: kept for key, kept in self._counts.items() if kept[1] > now}
-        if len(self._counts) >= _MOST_COUNTS:
-            # Letting a flood go on uncounted for a moment is better than filling the memory.
-            tally.warn("rate limits forgotten", "too many callers at once to count each")
-            self._counts.clear()
+    counts: RedisCounts
+    reason_of: Callable[[Exception], str]
 
 
 class RateLimiter:
@@ -129,16 +71,17 @@ class RateLimiter:
         self,
         *,
         limit: Callable[[], int],
-        redis_url: str | None = None,
+        shared: SharedCounts | None = None,
         now: Callable[[], float] = time.time,
-        retry_redis_after_s: float = _RETRY_REDIS_AFTER_S,
+        absence: Absence | None = None,
     ) -> None:
         self._limit = limit
         self._now = now
         self._memory = FixedWindowRateLimiter(MemoryCounts(now))
-        self._redis = None if redis_url is None else _redis(redis_url)
-        self._retry_redis_after_s = retry_redis_after_s
-        self._redis_is_away_until = 0.0
+        self._shared = shared
+        self._absence = absence or Absence(
+            "redis rate limits", without="each process counts requests for itself"
+        )
         self._proven: OrderedDict[str, None] = OrderedDict()
 
     async def count(self, request: Request) -> Standing | None:
@@ -153,6 +96,12 @@ class RateLimiter:
                 if among.is_over:
                     return among
             return await self._hit("credential", credential, limit)
+        return None
+
+    async def count_known(self, who: str, *, times: int) -> Standing | None:
+        """Count a request of somebody who has shown who it is, with ``times`` the limit of one."""
+        with shielded("counting a request"):
+            return await self._hit("known", who, self._limit() * times)
         return None
 
     def answered(self, request: Request, status: int) -> None:
@@ -171,31 +120,34 @@ class RateLimiter:
             if len(self._proven) > _MOST_PROVEN:
                 self._proven.popitem(last=False)
 
+    @property
+    def trouble(self) -> str | None:
+        """A sentence while requests cannot be counted in Redis."""
+        return self._absence.trouble
+
     def close(self) -> None:
-        if self._redis is not None:
-            client: Any = self._redis.storage
-            client.storage.close()
+        if self._shared is not None:
+            self._shared.counts.close()
 
     async def _hit(self, kind: str, who: str, limit: int) -> Standing:
         item = RateLimitItemPerMinute(limit, namespace=_NAMESPACE)
-        if self._redis is not None and time.monotonic() >= self._redis_is_away_until:
-            found = await self._hit_redis(self._redis, item, kind, who)
+        if self._shared is not None and self._absence.may_try():
+            found = await self._hit_shared(self._shared, item, kind, who)
             if found is not None:
                 return found
         return self._standing(self._memory, item, kind, who)
 
-    async def _hit_redis(
-        self, redis: FixedWindowRateLimiter, item: RateLimitItem, kind: str, who: str
+    async def _hit_shared(
+        self, shared: SharedCounts, item: RateLimitItem, kind: str, who: str
     ) -> Standing | None:
-        ask = asyncio.to_thread(self._standing, redis, item, kind, who)
+        counts = FixedWindowRateLimiter(shared.counts)
+        ask = asyncio.to_thread(self._standing, counts, item, kind, who)
         try:
             found = await asyncio.wait_for(ask, _PATIENCE_S)
         except Exception as error:  # noqa: BLE001 - whatever it is, this process can still count
-            self._redis_is_away_until = time.monotonic() + self._retry_redis_after_s
-            reason = f"{type(error).__name__}: {error}"
-            tally.warn("rate limits without redis", f"Redis cannot count requests: {reason}")
+            self._absence.failed(shared.reason_of(error))
             return None
-        self._redis_is_away_until = 0.0
+        self._absence.back()
         return found
 
     def _standing(
@@ -211,24 +163,6 @@ class RateLimiter:
             reset_s=min(max(math.ceil(left_s), 1), item.get_expiry()),
             is_over=not is_within,
         )
-
-
-def _redis(url: str) -> FixedWindowRateLimiter | None:
-    """The shared counts, or ``None`` with a warning where they cannot be had."""
-    options: Mapping[str, Any] = {
-        "socket_timeout": _REDIS_TIMEOUT_S,
-        "socket_connect_timeout": _REDIS_TIMEOUT_S,
-    }
-    try:
-        storage: Any = storage_from_string(url, **options)
-    except Exception as error:  # noqa: BLE001 - no package, no such scheme, a client's own error
-        # The error's text may hold the URL, and that may hold a password.
-        tally.warn(
-            "rate limits without redis",
-            f"each process counts requests for itself: {type(error).__name__} for REDIS_URL",
-        )
-        return None
-    return FixedWindowRateLimiter(storage)
 
 
 def _credential(request: Request) -> str | None:

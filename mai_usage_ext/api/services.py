@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mai_usage_ext.services.audit import Audit
+from mai_usage_ext.services.broadcast import Broadcast
 from mai_usage_ext.services.directory import Directory
 from mai_usage_ext.services.health import HealthCheck
 from mai_usage_ext.services.key_check import KeyCheck
@@ -37,6 +38,7 @@ class ApiServices:
     live_usage: LiveUsage
     limit_events: LimitEvents
     reconciliation: Reconciliation
+    broadcast: Broadcast
 
 
 Provide = Callable[[], ApiServices]

@@ -8,10 +8,12 @@ from typing import Any
 
 from mai_usage_ext.api.administration import admin_router
 from mai_usage_ext.api.assets import assets_router, loader_route
+from mai_usage_ext.api.broadcast import broadcast_router
 from mai_usage_ext.api.rate_limits import RateLimiter
 from mai_usage_ext.api.services import ApiServices
 from mai_usage_ext.api.usage import ALIAS, PREFIX, nothing_else_router, usage_router
 from mai_usage_ext.bootstrap.meter import Meter
+from mai_usage_ext.bootstrap.sharing import shared_counts
 from mai_usage_ext.bootstrap.workbench import open_workbench
 from mai_usage_ext.errors import ConfigurationError, NotRunning, UsageError
 from mai_usage_ext.host.attachment import Attachment
@@ -57,11 +59,7 @@ class Installation:
         )
         self._user_events = UserEvents(self._user_deleted)
         self.problems: Sequence[str] = ()
-        redis_url = settings.redis_url
-        self._limiter = RateLimiter(
-            limit=self._rate_limit,
-            redis_url=redis_url.get_secret_value() if redis_url is not None else None,
-        )
+        self._limiter = RateLimiter(limit=self._rate_limit, shared=shared_counts(settings))
         self._attachment = Attachment(
             app,
             seams,
@@ -82,6 +80,13 @@ class Installation:
         return [
             usage_router(self._services, **make),
             admin_router(self._services, **make),
+            broadcast_router(
+                self._services,
+                secret=self._settings.broadcast_secret,
+                prefix=prefix,
+                in_schema=prefix == PREFIX,
+                limiter=self._limiter,
+            ),
             assets_router(prefix, limiter=self._limiter),
             nothing_else_router(prefix, limiter=self._limiter),
         ]
@@ -116,6 +121,7 @@ class Installation:
                 host_keys=lambda: HostKeys(self._app, self._settings.base_urls, loop),
                 host_users=lambda: HostPeople(loop),
                 prototype=prototype_in_host(),
+                rate_limit_trouble=lambda: self._limiter.trouble,
             )
             self._meter = meter
             await meter.start()

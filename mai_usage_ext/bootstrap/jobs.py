@@ -10,15 +10,22 @@ from mai_usage_ext.guard import tally
 from mai_usage_ext.jobs.thread import Job, JobThread
 from mai_usage_ext.openrouter.prices import PriceBook
 from mai_usage_ext.ports import JobLeases, SystemClock
+from mai_usage_ext.services.broadcast import Broadcast
 from mai_usage_ext.services.job_reports import JobReports
 from mai_usage_ext.services.key_check import KeyCheck
 from mai_usage_ext.services.leases import LeasedJob
+from mai_usage_ext.services.month_check import MonthCheck
 from mai_usage_ext.services.reconciliation import Reconciliation
 from mai_usage_ext.services.recovery import Recovery
+from mai_usage_ext.services.retention import Retention
 from mai_usage_ext.services.sealing import Sealing
 from mai_usage_ext.services.settlement import Settlement
 from mai_usage_ext.settings import Settings
+from mai_usage_ext.storage.clock import DatabaseClock, EarlierClock
 from mai_usage_ext.storage.job_leases import JobLeaseRows
+from mai_usage_ext.storage.month_totals import MonthTotalRows
+from mai_usage_ext.storage.reconciliation import ReconciliationRows
+from mai_usage_ext.storage.retention import RetentionRows
 from mai_usage_ext.storage.sealing import SealRows
 
 __all__ = ["Jobs", "jobs_of"]
@@ -29,6 +36,9 @@ _PRICES_EVERY_S = 3600
 _DELETED_USERS_EVERY_S = 3600
 _SEALING_EVERY_S = 60
 _RECONCILIATION_EVERY_S = 3600
+_BROADCAST_EVERY_S = 15
+_RETENTION_EVERY_S = 3600
+_MONTH_CHECK_EVERY_S = 3600
 # How often a process asks whether a shared job is due and free. With the twenty seconds of a lease
 # on top, somebody takes over from a dead process within half a minute.
 _ASK_EVERY_S = 5
@@ -51,6 +61,7 @@ def jobs_of(
     prices: PriceBook,
     key_check: KeyCheck,
     reconciliation: Reconciliation,
+    broadcast: Broadcast,
     at_end: Callable[[], Awaitable[None]],
 ) -> Jobs:
     """Each looks at the data and may run twice, in this process or another.
@@ -60,7 +71,20 @@ def jobs_of(
     """
     clock = SystemClock()
     recovery = Recovery(bench.holds, clock=clock)
-    sealing = Sealing(SealRows(bench.database), grace_ms=settings.seal_grace_ms, clock=clock)
+    # Where a clock runs ahead, a day is not sealed before the other one says that it is over.
+    sealing = Sealing(
+        SealRows(bench.database),
+        grace_ms=settings.seal_grace_ms,
+        clock=EarlierClock(bench.database, clock),
+    )
+    month_check = MonthCheck(MonthTotalRows(bench.database), clock=clock)
+    retention = Retention(
+        RetentionRows(bench.database),
+        ReconciliationRows(bench.database),
+        ledger_days=settings.ledger_days,
+        management_key=lambda: bench.live_settings.current.provisioning_key,
+        clock=clock,
+    )
     recovery_s = max(1, settings.lease_ms // 3000)
     key_check_s = max(1, settings.key_check_ms // 1000)
     reload, forget = bench.live_settings.reload, bench.members.forget_deleted
@@ -74,6 +98,9 @@ def jobs_of(
     shared = [
         Job(name="sealing", every_s=_SEALING_EVERY_S, run=sealing.run_once),
         Job(name="reconciliation", every_s=_RECONCILIATION_EVERY_S, run=reconciliation.run_once),
+        Job(name="broadcast", every_s=_BROADCAST_EVERY_S, run=broadcast.run_once),
+        Job(name="retention", every_s=_RETENTION_EVERY_S, run=retention.run_once),
+        Job(name="month totals", every_s=_MONTH_CHECK_EVERY_S, run=month_check.run_once),
         Job(
             name="deleted users",
             every_s=_DELETED_USERS_EVERY_S,
@@ -83,7 +110,13 @@ def jobs_of(
     leases = JobLeaseRows(bench.database, owner=owner)
     thread = JobThread([*own, *(_leased(job, leases) for job in shared)], at_end=at_end)
     every_s = {job.name: job.every_s for job in (*own, *shared)}
-    reports = JobReports(leases, every_s=every_s, own=thread.records, clock=clock)
+    reports = JobReports(
+        leases,
+        every_s=every_s,
+        own=thread.records,
+        clock=clock,
+        shared_clock=DatabaseClock(bench.database),
+    )
     return Jobs(thread=thread, reports=reports)
 
 

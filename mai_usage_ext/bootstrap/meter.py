@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 from mai_usage_ext.api.services import ApiServices
 from mai_usage_ext.bootstrap.jobs import Jobs, jobs_of
 from mai_usage_ext.bootstrap.keys import wire_keys
-from mai_usage_ext.bootstrap.reconciliation import wire_reconciliation
+from mai_usage_ext.bootstrap.reconciliation import wire_broadcast, wire_reconciliation
+from mai_usage_ext.bootstrap.sharing import messages_of, redis_place
 from mai_usage_ext.bootstrap.workbench import Workbench, open_workbench
 from mai_usage_ext.host.gate import Gate
 from mai_usage_ext.host.outbound import Outbound
@@ -19,6 +20,7 @@ from mai_usage_ext.host.serving import server_is_stopping
 from mai_usage_ext.openrouter.client import OpenRouterClient
 from mai_usage_ext.openrouter.prices import PriceBook
 from mai_usage_ext.ports import Hold, HostUsers, LookupKeys, NoKeys, SystemClock
+from mai_usage_ext.ports.messages import Topic
 from mai_usage_ext.services.admission import Admission
 from mai_usage_ext.services.call_keys import CallKeys
 from mai_usage_ext.services.directory import Directory
@@ -71,12 +73,15 @@ class Meter:
         host_keys: Callable[[], LookupKeys],
         host_users: Callable[[], HostUsers | None] = lambda: None,
         prototype: bool = False,
+        rate_limit_trouble: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._host_database_url = host_database_url
         self._host_keys = host_keys
         self._host_users = host_users
         self._prototype = prototype
+        self._rate_limit_trouble = rate_limit_trouble
+        self._messages = messages_of(settings)
         self._clock = SystemClock()
         self._stop: list[Callable[[], object]] = []
         self._directory: Directory | None = None
@@ -92,6 +97,7 @@ class Meter:
             prototype=self._prototype,
             users=self._host_users(),
             on_change=self._forget_places,
+            on_commit=lambda: self._messages.tell(Topic.CHANGES),
         )
         self._stop.append(bench.close)
         client = OpenRouterClient(self._settings.base_urls[0])
@@ -129,6 +135,7 @@ class Meter:
             clock=self._clock,
         )
         reconciliation = wire_reconciliation(bench, self._settings, ledger)
+        broadcast = wire_broadcast(bench, self._settings, ledger, reconciliation)
         jobs = jobs_of(
             bench,
             self._settings,
@@ -137,6 +144,7 @@ class Meter:
             prices=prices,
             key_check=key_check,
             reconciliation=reconciliation,
+            broadcast=broadcast,
             at_end=client.close,
         )
         jobs.thread.start()
@@ -175,7 +183,7 @@ class Meter:
         self.services = ApiServices(
             directory=directory,
             reports=reports,
-            health=_health(bench, ledger, jobs, key_check),
+            health=self._health(bench, ledger, jobs, key_check),
             organizations=bench.organizations,
             members=bench.members,
             pricing=bench.pricing,
@@ -186,7 +194,49 @@ class Meter:
             live_usage=live_usage,
             limit_events=bench.limit_events,
             reconciliation=reconciliation,
+            broadcast=broadcast,
         )
+        self._listen(self.services)
+
+    def _listen(self, services: ApiServices) -> None:
+        """Do at once what this process would otherwise do when it polls."""
+
+        def of_changes(_names: frozenset[str]) -> None:
+            services.directory.forget()
+            services.live_settings.reload()
+            services.live_usage.hurry()
+
+        self._messages.start({Topic.CHANGES: of_changes, Topic.USAGE: services.live_usage.hurry})
+        self._stop.append(self._messages.stop)
+
+    def _health(
+        self, bench: Workbench, ledger: LedgerWriter, jobs: Jobs, key_check: KeyCheck
+    ) -> HealthCheck:
+        def of_the_settings() -> str | None:
+            problems = bench.live_settings.view().problems
+            return f"settings: {'; '.join(problems)}" if problems else None
+
+        def of_the_keys() -> str | None:
+            report = key_check.last_report()
+            return None if report is None else report.trouble
+
+        return HealthCheck(
+            ledger,
+            bench.holds,
+            jobs=jobs.reports.look,
+            version=__version__,
+            redis=None if redis_place(self._settings) is None else self._redis_troubles,
+            complaints=(
+                lambda: None if ledger.healthy else f"the writer fails: {ledger.last_error}",
+                lambda: None if jobs.thread.is_alive else "the job thread is not running",
+                of_the_settings,
+                of_the_keys,
+            ),
+        )
+
+    def _redis_troubles(self) -> list[str]:
+        troubles = (self._messages.trouble, self._rate_limit_trouble())
+        return [trouble for trouble in troubles if trouble is not None]
 
     def _started_ledger(self, bench: Workbench, owner: str) -> LedgerWriter:
         ledger = LedgerWriter(
@@ -197,6 +247,7 @@ class Meter:
             queue_size=self._settings.queue_size,
             lease_ms=self._settings.lease_ms,
             thresholds=lambda: bench.live_settings.current.alert_thresholds,
+            ended=lambda names: self._messages.tell(Topic.USAGE, names),
         )
         ledger.start()
         self._stop.append(lambda: _drain(ledger))
@@ -224,29 +275,6 @@ async def metering(settings: Settings) -> AsyncIterator[Meter]:
     finally:
         outbound.remove()
         await meter.stop()
-
-
-def _health(bench: Workbench, ledger: LedgerWriter, jobs: Jobs, key_check: KeyCheck) -> HealthCheck:
-    def of_the_settings() -> str | None:
-        problems = bench.live_settings.view().problems
-        return f"settings: {'; '.join(problems)}" if problems else None
-
-    def of_the_keys() -> str | None:
-        report = key_check.last_report()
-        return None if report is None else report.trouble
-
-    return HealthCheck(
-        ledger,
-        bench.holds,
-        jobs=jobs.reports.look,
-        version=__version__,
-        complaints=(
-            lambda: None if ledger.healthy else f"the writer fails: {ledger.last_error}",
-            lambda: None if jobs.thread.is_alive else "the job thread is not running",
-            of_the_settings,
-            of_the_keys,
-        ),
-    )
 
 
 def _drain(ledger: LedgerWriter) -> None:

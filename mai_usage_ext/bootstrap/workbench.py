@@ -1,6 +1,7 @@
 """The stores and services of one database, without a meter: for a meter, a command or a test."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,21 +81,26 @@ def open_workbench(
     prototype: bool = False,
     users: HostUsers | None = None,
     on_change: Callable[[], None] | None = None,
+    on_commit: Callable[[], None] | None = None,
 ) -> Workbench:
     """Open the database, migrate it, and make the built-in organizations.
 
     ``users`` are the host's, everybody where there is no host; ``on_change`` is told of changed
-    members. Raises ``ConfigurationError``, ``SchemaMismatch``, ``MigrationFailed``,
-    ``PrototypePresent`` or ``StorageUnavailable``.
+    members, ``on_commit`` of every unit of work that was committed. Raises ``ConfigurationError``,
+    ``SchemaMismatch``, ``MigrationFailed``, ``PrototypePresent`` or ``StorageUnavailable``.
     """
     url, owned, setting = database_for(settings, host_database_url)
     database = open_database(url, owned=owned, setting=setting)
     Migrator(database, version=__version__, prototype_in_host=prototype).up()
-    return _workbench(database, settings, users or AnybodyIsKnown(), on_change)
+    return _workbench(database, settings, users or AnybodyIsKnown(), on_change, on_commit)
 
 
 def _workbench(
-    database: Any, settings: Settings, users: HostUsers, on_change: Callable[[], None] | None
+    database: Any,
+    settings: Settings,
+    users: HostUsers,
+    on_change: Callable[[], None] | None,
+    on_commit: Callable[[], None] | None,
 ) -> Workbench:
     clock, vault = SystemClock(), vault_of(settings)
     organization_rows = OrganizationRows(database, vault=vault)
@@ -106,8 +112,14 @@ def _workbench(
         now_ms=clock.now_ms(),
     )
 
-    def unit_of_work() -> Any:
-        return transaction(database)
+    @contextmanager
+    def unit_of_work() -> Iterator[None]:
+        # What is inside another one is not committed yet when it ends.
+        is_outermost = not database.in_transaction()
+        with transaction(database):
+            yield
+        if is_outermost and on_commit is not None:
+            on_commit()
 
     audit = Audit(AuditRows(database), clock=clock)
     common: dict[str, Any] = {"audit": audit, "unit_of_work": unit_of_work, "clock": clock}

@@ -17,7 +17,7 @@ from mai_usage_ext.ports import (
 
 __all__ = ["Directory", "Placement"]
 
-# A change of membership or price may take this long to reach a running process.
+# A change of membership or price may take this long to reach a process that is not told of it.
 TTL_S = 3.0
 MAX_CACHED = 50_000
 
@@ -68,6 +68,8 @@ class Directory:
         self._clock = clock
         self._known: dict[str | None, tuple[float, Placement]] = {}
         self._lock = threading.Lock()
+        # Grows with every change, so that what was read before one is not remembered after it.
+        self._epoch = 0
 
     def cached(self, user_id: str | None) -> Placement | None:
         """The placement if it is in memory and fresh; never waits for the database."""
@@ -83,17 +85,17 @@ class Directory:
 
     def place(self, user_id: str | None) -> Placement:
         """The user's organization now. Reads the database when memory has no fresh answer."""
-        known = self.cached(user_id)
-        return known if known is not None else self._remember(user_id, self._read(user_id))
+        known, epoch = self.cached(user_id), self._epoch
+        return known if known is not None else self._remember(user_id, self._read(user_id), epoch)
 
     def for_now(self, user_id: str | None) -> Placement:
         """Where the user is as far as can be told without writing anything: a newcomer who could
         not be given a place counts for the default organization until the next call."""
-        now_ms = self._clock.now_ms()
+        now_ms, epoch = self._clock.now_ms(), self._epoch
         known = None if user_id is None else self._organizations.membership(user_id, at_ms=now_ms)
         if known is None and user_id is not None and self._default_id is not None:
             known = Membership(organization_id=self._default_id, user_id=user_id, role=Role.MEMBER)
-        return self._remember(user_id, self._placement(user_id, known, now_ms))
+        return self._remember(user_id, self._placement(user_id, known, now_ms), epoch)
 
     def organization_of(self, user_id: str) -> Placement:
         """For pages: as ``place``, but raises ``NoOrganization`` for an unassigned user."""
@@ -105,12 +107,15 @@ class Directory:
         return placement
 
     def forget(self) -> None:
-        """Drop what is remembered, after a change made in this process."""
+        """Drop what is remembered, after a change that this process knows of."""
         with self._lock:
+            self._epoch += 1
             self._known.clear()
 
-    def _remember(self, user_id: str | None, placement: Placement) -> Placement:
+    def _remember(self, user_id: str | None, placement: Placement, epoch: int) -> Placement:
         with self._lock:
+            if epoch != self._epoch:
+                return placement
             if len(self._known) >= MAX_CACHED:
                 self._known.clear()
             self._known[user_id] = (time.monotonic() + TTL_S, placement)

@@ -2,13 +2,22 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from mai_usage_ext.errors import StorageError
 from mai_usage_ext.guard import tally
 from mai_usage_ext.ports import HoldState, HoldStore, Ledger
 from mai_usage_ext.services.job_reports import JobReport
 
-__all__ = ["Health", "HealthCheck"]
+__all__ = ["Health", "HealthCheck", "RedisState"]
+
+
+class RedisState(StrEnum):
+    """``OFF`` where none is configured; we go on without a ``DEGRADED`` one."""
+
+    OFF = "off"
+    OK = "ok"
+    DEGRADED = "degraded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +30,7 @@ class Health:
     unsettled: Mapping[HoldState, int]
     counts: dict[str, int]
     jobs: Sequence[JobReport] = ()
+    redis: RedisState = RedisState.OFF
 
     @property
     def is_well(self) -> bool:
@@ -28,7 +38,10 @@ class Health:
 
 
 class HealthCheck:
-    """Looks at the writer, the job thread, the database and the counts."""
+    """Looks at the writer, the job thread, the database and the counts.
+
+    ``redis`` says in sentences what does not work there; ``None`` where there is none.
+    """
 
     def __init__(
         self,
@@ -38,12 +51,14 @@ class HealthCheck:
         version: str,
         complaints: Sequence[Callable[[], str | None]],
         jobs: Callable[[], Sequence[JobReport]] = tuple,
+        redis: Callable[[], Sequence[str]] | None = None,
     ) -> None:
         self._ledger = ledger
         self._holds = holds
         self._version = version
         self._complaints = complaints
         self._jobs = jobs
+        self._redis = redis
 
     def look(self) -> Health:
         reasons = [reason for complain in self._complaints if (reason := complain())]
@@ -54,6 +69,8 @@ class HealthCheck:
             jobs = self._jobs()
         except StorageError as error:
             reasons.append(f"the database does not answer: {error}")
+        troubles = self._redis() if self._redis is not None else ()
+        reasons += troubles
         reasons += [complaint for job in jobs if (complaint := job.complaint)]
         return Health(
             version=self._version,
@@ -62,4 +79,10 @@ class HealthCheck:
             unsettled=unsettled,
             counts=tally.snapshot(),
             jobs=jobs,
+            redis=self._redis_state(troubles),
         )
+
+    def _redis_state(self, troubles: Sequence[str]) -> RedisState:
+        if self._redis is None:
+            return RedisState.OFF
+        return RedisState.DEGRADED if troubles else RedisState.OK

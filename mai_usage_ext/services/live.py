@@ -1,7 +1,8 @@
 """Live pages: who is told when the numbers of their organization's day have changed.
 
 One poller for all pages of a process asks the database once a second, so a change made by another
-worker or another machine arrives like one made here. It runs only while a page is open. Where each
+worker or another machine arrives like one made here; who hears of a change sooner has it look at
+once (``hurry``). It runs only while a page is open. Where each
 reader belongs is asked anew in the same round, before anything is handed out: who moves is shown
 the new organization, and the pages of who belongs nowhere end.
 
@@ -38,6 +39,8 @@ MOST_PER_USER = 10
 _EVERY_S = 1.0
 # Many pages that open at once, after a restart, share a round.
 _GATHER_S = 0.05
+# Changes that somebody tells of share a round as well; pages that open do not wait so long.
+_BETWEEN_CHANGES_S = 0.2
 # The poller rests nine times as long as a round takes, so that it never becomes the load itself,
 # but not so long that a server which wants to stop would have to wait for it.
 _REST = 9
@@ -161,15 +164,42 @@ class Listener:
 
 @dataclass(slots=True)
 class _Poller:
-    """The task of one event loop, and what wakes it before its time."""
+    """The task of one event loop, and what wakes it before its time: ``hurry`` at once, a change
+    that makes what is ``known`` outdated only when it has rested."""
 
     loop: asyncio.AbstractEventLoop
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
+    is_outdated: bool = False
+    has_rested: bool = False
+    known: Mapping[str, _Known] = field(default_factory=dict)
     task: asyncio.Task[None] | None = None
 
     @property
     def is_done(self) -> bool:
         return self.task is not None and self.task.done()
+
+    def outdated(self) -> None:
+        self.is_outdated = True
+        if self.has_rested:
+            self.hurry.set()
+
+    async def rest(self, rest_s: float, wait_s: float) -> None:
+        """Wait for a reason to look again: ``wait_s`` at most, ``rest_s`` at least for a change."""
+        if await self._hurried_within(rest_s):
+            return
+        self.has_rested = True
+        if not self.is_outdated:
+            await self._hurried_within(wait_s - rest_s)
+
+    def begin(self) -> None:
+        self.hurry.clear()
+        self.is_outdated = self.has_rested = False
+
+    async def _hurried_within(self, wait_s: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                return await self.hurry.wait()
+        return False
 
 
 class LiveUsage:
@@ -227,6 +257,16 @@ class LiveUsage:
         self._running_poller().hurry.set()
         return listener
 
+    def hurry(self, organization_ids: Collection[str] = ()) -> None:
+        """Look at once where a page shows one of these organizations, or any; from any thread."""
+        poller = self._poller
+        if poller is None or (
+            organization_ids and poller.known.keys().isdisjoint(organization_ids)
+        ):
+            return
+        with contextlib.suppress(RuntimeError):
+            poller.loop.call_soon_threadsafe(poller.outdated)
+
     def close(self) -> None:
         """End every stream and wait for the round under way; from any thread."""
         self._is_closed = True
@@ -263,19 +303,16 @@ class LiveUsage:
         return poller
 
     async def _work(self, poller: _Poller) -> None:
-        known: Mapping[str, _Known] = {}
         while not self._is_closed and not self._is_stopping():
             await asyncio.sleep(_GATHER_S)
-            poller.hurry.clear()
+            poller.begin()
             began = time.monotonic()
             with shielded("looking for live changes"):
-                known = await self._round(known)
+                poller.known = await self._round(poller.known)
             took_s = time.monotonic() - began
             rest_s = min(_REST * took_s, _LONGEST_REST_S)
             wait_s = max(self._every_s - took_s - _GATHER_S, rest_s)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await poller.hurry.wait()
+            await poller.rest(min(max(rest_s, _BETWEEN_CHANGES_S), wait_s), wait_s)
         self._end_all()
 
     async def _round(self, known: Mapping[str, _Known]) -> Mapping[str, _Known]:

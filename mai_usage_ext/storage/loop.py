@@ -6,16 +6,16 @@ behind it. What it refuses for good goes alone, so that one bad row never holds 
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import InvalidStateError
 from contextlib import suppress
 
 from peewee import Database
 
 from mai_usage_ext.errors import StorageError, StorageUnavailable
-from mai_usage_ext.guard import tally
+from mai_usage_ext.guard import shielded, tally
 from mai_usage_ext.ports import Clock
-from mai_usage_ext.storage.changes import Change
+from mai_usage_ext.storage.changes import Change, Defer, Settle, Void
 from mai_usage_ext.storage.database import close_database, is_sqlite
 from mai_usage_ext.storage.groups import GroupCommit
 from mai_usage_ext.storage.lease import Lease
@@ -46,6 +46,7 @@ class WriterLoop:
         clock: Clock,
         linger_s: float,
         thresholds: Callable[[], Sequence[int]],
+        ended: Callable[[Collection[str]], None] | None = None,
     ) -> None:
         self.error: BaseException | None = None
         self.given_up = 0
@@ -55,6 +56,7 @@ class WriterLoop:
         self._clock = clock
         self._linger_s = linger_s
         self._commit = GroupCommit(db, thresholds=thresholds)
+        self._ended = ended
         self._groups: deque[list[Change]] = deque()
         self._last_size = 0
         self._backoff_s = _FIRST_BACKOFF_S
@@ -141,6 +143,16 @@ class WriterLoop:
         for change, result in zip(group, results, strict=True):
             with suppress(InvalidStateError):
                 change.future.set_result(result)
+        self._tell(group)
+
+    def _tell(self, group: list[Change]) -> None:
+        """Whoever waits for these changes has gone on already."""
+        if self._ended is None:
+            return
+        ends = {one.hold.organization_id for one in group if isinstance(one, Settle | Defer | Void)}
+        if ends:
+            with shielded("telling of ended calls"):
+                self._ended(ends)
 
     def _refused(self, group: list[Change], error: Exception) -> None:
         """Try again as a whole, then one by one; give back a change that is wrong by itself."""

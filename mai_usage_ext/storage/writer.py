@@ -1,7 +1,7 @@
 """The ledger's writing side: a bounded queue in front of one thread, see ``loop``."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -29,6 +29,7 @@ class LedgerWriter:
     """Implements ``ports.Ledger``. ``owner`` names this process on its holds and its lease.
 
     ``thresholds`` are the percentages of a limit at which an event is stored, asked for each time.
+    ``ended`` is told, after the commit and in the writer's thread, whose calls have come to an end.
     Changes may be queued before ``start``. The queue holds ``queue_size`` changes, those in the
     group at work included.
     """
@@ -44,6 +45,7 @@ class LedgerWriter:
         lease_ms: int = 15_000,
         linger_ms: float = 2.0,
         thresholds: Callable[[], Sequence[int]] = tuple,
+        ended: Callable[[Collection[str]], None] | None = None,
     ) -> None:
         clock = clock or SystemClock()
         self._queue = ChangeQueue(size=queue_size)
@@ -55,6 +57,7 @@ class LedgerWriter:
             clock=clock,
             linger_s=linger_ms / 1000,
             thresholds=thresholds,
+            ended=ended,
         )
         self._thread = threading.Thread(target=self._run, name="mai-usage-writer", daemon=True)
         self._unwritten: int | None = None

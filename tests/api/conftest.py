@@ -1,7 +1,6 @@
 """One running office for each test, on SQLite or on both databases."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,9 +14,9 @@ def environ() -> dict[str, str]:
 
 
 @pytest.fixture
-def office(tmp_path: Path, environ: dict[str, str]) -> Iterator[Office]:
+def office(sqlite_url: str, environ: dict[str, str]) -> Iterator[Office]:
     """For what has nothing to do with the kind of database."""
-    with open_office(f"sqlite:///{tmp_path}/usage.db", environ) as opened:
+    with open_office(sqlite_url, environ) as opened:
         yield opened
 
 

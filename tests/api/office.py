@@ -19,7 +19,7 @@ from mai_usage_ext.api.services import ApiServices
 from mai_usage_ext.api.usage import ALIAS, PREFIX, nothing_else_router, usage_router
 from mai_usage_ext.bootstrap import Workbench, open_workbench
 from mai_usage_ext.bootstrap.keys import wire_keys
-from mai_usage_ext.bootstrap.reconciliation import wire_reconciliation
+from mai_usage_ext.bootstrap.reconciliation import wire_broadcast, wire_reconciliation
 from mai_usage_ext.ports import HostUser, SystemClock
 from mai_usage_ext.services.directory import Directory
 from mai_usage_ext.services.health import HealthCheck
@@ -35,7 +35,7 @@ from mai_usage_ext.storage.sessions import session, transaction, write
 from mai_usage_ext.storage.writer import LedgerWriter
 from tests.storage.samples import make_entry, make_hold
 
-__all__ = ["PEOPLE", "Office", "open_office"]
+__all__ = ["PEOPLE", "Office", "app_of", "open_office"]
 
 # Who the host knows. Eve belongs nowhere.
 PEOPLE = {
@@ -186,6 +186,8 @@ def wired(bench: Workbench, settings: Settings) -> ApiServices:
     )
     keys, key_check = wire_keys(bench, settings, changed=directory.forget)
     reports = Reports(bench.usage, bench.holds, clock=clock)
+    # Nothing is missing in the office, so nothing is ever booked.
+    reconciliation = wire_reconciliation(bench, settings, Idle())  # type: ignore[arg-type]
     return ApiServices(
         directory=directory,
         reports=reports,
@@ -206,8 +208,8 @@ def wired(bench: Workbench, settings: Settings) -> ApiServices:
             lifetime_s=0,
         ),
         limit_events=bench.limit_events,
-        # Nothing is missing in the office, so nothing is ever booked.
-        reconciliation=wire_reconciliation(bench, settings, Idle()),  # type: ignore[arg-type]
+        reconciliation=reconciliation,
+        broadcast=wire_broadcast(bench, settings, Idle(), reconciliation),  # type: ignore[arg-type]
     )
 
 
@@ -238,6 +240,36 @@ def make_app(provide: Callable[[], ApiServices]) -> FastAPI:
     return app
 
 
+class House:
+    """An app whose routes find the services of whoever lives in it."""
+
+    def __init__(self) -> None:
+        self.tenant: ApiServices | None = None
+        self.app = make_app(self._services)
+
+    def _services(self) -> ApiServices:
+        assert self.tenant, "nobody lives here any more"
+        return self.tenant
+
+
+_vacant: list[House] = []
+
+
+@contextmanager
+def app_of(services: ApiServices) -> Iterator[FastAPI]:
+    """An app with these services, in a house that somebody left where there is one.
+
+    Building one takes ten times as long as most tests that need it.
+    """
+    house = _vacant.pop() if _vacant else House()
+    house.tenant = services
+    try:
+        yield house.app
+    finally:
+        house.tenant = None
+        _vacant.append(house)
+
+
 @contextmanager
 def open_office(url: str, environ: Mapping[str, str] | None = None) -> Iterator[Office]:
     """A running one; without a default organization unless ``environ`` says so."""
@@ -255,8 +287,10 @@ def open_office(url: str, environ: Mapping[str, str] | None = None) -> Iterator[
         bench = open_workbench(settings, users=HostPeople())
         try:
             services = wired(bench, settings)
-            app = make_app(lambda: services)
-            with TestClient(app, raise_server_exceptions=False) as client:
+            with (
+                app_of(services) as app,
+                TestClient(app, raise_server_exceptions=False) as client,
+            ):
                 yield Office(
                     client=client,
                     app=app,

@@ -77,6 +77,7 @@ ROUTES: dict[str, RouteCase] = {
     "GET /limits/events": RouteCase(kind=ADMIN),
     "GET /reconciliations": RouteCase(kind=ADMIN),
     "GET /reconciliations/keys": RouteCase(kind=ADMIN),
+    "GET /broadcast": RouteCase(kind=ADMIN),
     "POST /reconciliations/run": RouteCase(kind=ADMIN, json={"date": "{past_day}"}),
 }
 

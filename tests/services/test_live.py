@@ -392,3 +392,40 @@ async def test_closing_ends_every_stream_from_any_thread(world: World, make_live
         live.listen("ada")
     await page.close()
     assert (live.listening, world.looks) == (0, looks)
+
+
+async def test_who_hears_of_a_change_has_it_looked_at_without_waiting(
+    world: World, make_live: MakeLive
+) -> None:
+    live = make_live(every_s=FOR_EVER_S)
+    page = Page(live.listen("ada"))
+    await page.update()
+    for count, names in enumerate(({"bakery"}, (), {"studio", "bakery"}), start=1):
+        world.calls["bakery"] = count
+        await asyncio.to_thread(live.hurry, names)
+        assert (await page.update()).usage.totals.requests == count
+    looks = world.looks
+    # Nobody has the studio's page open.
+    live.hurry({"studio"})
+    world.calls["bakery"] = 9
+    live.hurry({"bakery"})
+    assert (await page.update()).usage.totals.requests == 9
+    assert world.looks == looks + 1
+    await page.close()
+    live.hurry({"bakery"})
+
+
+async def test_many_changes_share_a_look(world: World, make_live: MakeLive) -> None:
+    live = make_live(every_s=FOR_EVER_S)
+    page = Page(live.listen("ada"))
+    await page.update()
+    looks, began = world.looks, asyncio.get_running_loop().time()
+    for count in range(1, 201):
+        world.calls["bakery"] = count
+        live.hurry({"bakery"})
+        await asyncio.sleep(0)
+    while (await page.update()).usage.totals.requests != 200:
+        pass
+    took_s = asyncio.get_running_loop().time() - began
+    assert world.looks - looks <= 2 + took_s / 0.2
+    await page.close()

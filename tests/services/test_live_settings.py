@@ -30,7 +30,7 @@ from mai_usage_ext.storage.models import UsageSetting
 from mai_usage_ext.storage.sessions import transaction, write
 from mai_usage_ext.storage.settings import SettingRows
 from mai_usage_ext.storage.vault import KeyRing
-from tests.conftest import Swallowed
+from tests.conftest import ON_SQLITE, Swallowed
 
 ADMIN = Actor(kind="user", id="grace", address="192.0.2.7")
 SECRET = "sk-or-v1-" + "0e6f1c9a" * 8
@@ -192,6 +192,7 @@ BAD: dict[str, list[Any]] = {
 }
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("name", BAD)
 def test_what_cannot_be_used_is_named_and_nothing_is_written(place: Place, name: str) -> None:
     worker = place.worker()

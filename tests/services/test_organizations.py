@@ -19,6 +19,7 @@ from mai_usage_ext.ports import (
 from mai_usage_ext.services.organizations import Organizations
 from mai_usage_ext.settings import Settings
 from mai_usage_ext.storage.writer import LedgerWriter
+from tests.conftest import ON_SQLITE
 from tests.storage.samples import make_entry, make_hold
 
 ENVIRON = {
@@ -253,6 +254,7 @@ BAD: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(("field", "wanted"), BAD)
 def test_bad_input_names_its_field_and_writes_nothing(
     bench: Workbench, organizations: Organizations, field: str, wanted: dict[str, Any]

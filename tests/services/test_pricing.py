@@ -18,6 +18,7 @@ from mai_usage_ext.storage.models import CELL_SUMS, ClientLiveCounter
 from mai_usage_ext.storage.organizations import OrganizationRows
 from mai_usage_ext.storage.pricing import PriceRows
 from mai_usage_ext.storage.sessions import transaction, write
+from tests.conftest import ON_SQLITE
 
 GRACE = Actor(kind="user", id="grace", address="192.0.2.7")
 # In Warsaw February has begun.
@@ -152,6 +153,7 @@ def test_a_caller_whose_clock_lags_a_little_means_now(pricing: Pricing, acme: st
     assert added.effective_from_ms == NOW_MS
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("field", "wanted"),
     [
@@ -345,6 +347,7 @@ def test_a_month_by_name(pricing: Pricing, used: str, month: str, requests: int)
     assert (preview.month, preview.requests) == (month, requests)
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("field", "wanted"),
     [

@@ -1,7 +1,6 @@
 """Starting the rig, on both databases."""
 
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -58,8 +57,8 @@ async def rig(
 
 @pytest_asyncio.fixture
 async def sqlite_rig(
-    tmp_path: Path, simulator: Simulator, environ: dict[str, str]
+    sqlite_url: str, simulator: Simulator, environ: dict[str, str]
 ) -> AsyncIterator[Rig]:
     """For what has nothing to do with the kind of database."""
-    async for started in start_rig(f"sqlite:///{tmp_path}/usage.db", simulator, environ):
+    async for started in start_rig(sqlite_url, simulator, environ):
         yield started

@@ -29,6 +29,7 @@ _SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
+    "max_wal_size": "256MB",
     "max_connections": "200",
     "shared_buffers": "64MB",
     "listen_addresses": LOOPBACK,
@@ -38,16 +39,19 @@ _SETTINGS = {
 }
 _READY = b"database system is ready to accept connections"
 _TAKEN = b"could not bind"
+# What is fatal to those who knock before a restarted server is up, and not to the server.
+_NOT_YET = b"the database system is "
 _START_SECONDS = 60.0
 
 # PostgreSQL outlives a killed test run unless somebody watches: `read` ends when the pipe from the
-# test process closes, however that process ended. Without a word before, nobody is left to tidy up,
-# so the guard removes this one server's folder itself; it is the first argument.
+# test process closes, however that process ended. A word before is the signal that is wanted.
+# Without one nobody is left to tidy up, so the guard removes this one server's folder itself; it is
+# the first argument.
 _GUARDED = """
 folder=$1; shift
 "$@" </dev/null & server=$!
 read -r word || word=
-kill -INT "$server" 2>/dev/null
+kill -"${word:-INT}" "$server" 2>/dev/null
 wait "$server"
 [ -n "$word" ] || rm -rf -- "$folder"
 """
@@ -69,6 +73,7 @@ class PostgresServer:
         self._said: list[bytes] = []
         self._settled = threading.Event()
         self._port = 0
+        self._binaries = Path()
 
     @property
     def guard_pid(self) -> int | None:
@@ -81,15 +86,36 @@ class PostgresServer:
         Raises:
             PostgresError: it does not come up.
         """
-        binaries = self._readable_binaries()
-        data = self.folder / "data"
+        self._binaries = self._readable_binaries()
         if self._identity:
             os.chown(self.folder, self._identity["user"], self._identity["group"])
-        self._initialise(binaries, data)
+        self._initialise()
         for _attempt in range(5):
-            if self._serve(binaries, data):
+            self._port = free_port()
+            if self._serve():
                 return
         raise PostgresError(f"no port could be bound:\n{self._tail()}")
+
+    def restart(self, *, at_once: bool = False) -> None:
+        """``go`` and ``come_back``."""
+        self.go(at_once=at_once)
+        self.come_back()
+
+    def go(self, *, at_once: bool = False) -> None:
+        """Stop, but keep everything; whoever is connected is thrown out.
+
+        ``at_once`` is without a goodbye, so that it recovers from its log as after a crash.
+        """
+        self._end_process("QUIT" if at_once else "INT")
+
+    def come_back(self) -> None:
+        """Start again on the same port.
+
+        Raises:
+            PostgresError: it does not come up.
+        """
+        if not self._serve():
+            raise PostgresError(f"the port {self._port} was taken:\n{self._tail()}")
 
     def stop(self) -> None:
         """Stop the server at once and remove its files; harmless when it never started."""
@@ -104,8 +130,9 @@ class PostgresServer:
         """
         name = f"test_{next(self._names)}"
         template = "template1" if like is None else like.rpartition("/")[2]
+        # Where files are copied in memory, that is quicker than page by page through the log.
         self._execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
                 sql.Identifier(name), sql.Identifier(template)
             )
         )
@@ -138,10 +165,14 @@ class PostgresServer:
         _open_up(copy)
         return copy / installed.relative_to(site) / "bin"
 
-    def _initialise(self, binaries: Path, data: Path) -> None:
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    def _initialise(self) -> None:
         options = ("--auth=trust", "--encoding=UTF8", "--locale=C", "--username=postgres")
         done = subprocess.run(
-            [binaries / "initdb", *options, "--no-sync", "-D", data],
+            [self._binaries / "initdb", *options, "--no-sync", "-D", self._data],
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -151,13 +182,13 @@ class PostgresServer:
         if done.returncode:
             raise PostgresError(f"initdb failed:\n{done.stderr.decode(errors='replace')}")
 
-    def _serve(self, binaries: Path, data: Path) -> bool:
-        """Start it on a free port; False where another process took that port first."""
-        self._port = free_port()
+    def _serve(self) -> bool:
+        """Start it on its port; False where another process took that port first."""
         self._said.clear()
         self._settled.clear()
         settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
-        server = [str(binaries / "postgres"), "-D", str(data), f"--port={self._port}", *settings]
+        program = str(self._binaries / "postgres")
+        server = [program, "-D", str(self._data), f"--port={self._port}", *settings]
         self._process = subprocess.Popen(
             ["/bin/sh", "-c", _GUARDED, "sh", str(self.folder), *server],
             cwd=self.folder,
@@ -187,18 +218,18 @@ class PostgresServer:
         for line in self._process.stderr:
             self._said.append(line)
             del self._said[:-200]
-            if _READY in line or b"FATAL" in line:
+            if _READY in line or (b"FATAL" in line and _NOT_YET not in line):
                 self._settled.set()
         self._settled.set()
 
-    def _end_process(self) -> None:
+    def _end_process(self, signal: str = "INT") -> None:
         if self._process is None:
             return
         assert self._process.stdin is not None
         assert self._process.stderr is not None
         # The guard may be gone already, when the server could not start.
         with suppress(BrokenPipeError):
-            self._process.stdin.write(b"stop\n")
+            self._process.stdin.write(f"{signal}\n".encode())
             self._process.stdin.close()
         self._process.wait(_START_SECONDS)
         if self._reader is not None:
