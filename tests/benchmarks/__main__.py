@@ -1,20 +1,34 @@
-"""All benchmarks, one after another: ``python -m tests.benchmarks [chunks] [writer] [host]``."""
+"""All benchmarks, or the named ones: ``python -m tests.benchmarks [--full] [chunks] [writer] …``.
 
+Each is a file ``bench_NAME.py`` beside this one.
+"""
+
+import importlib
 import sys
+from pathlib import Path
 
-from tests.benchmarks import bench_chunks, bench_host, bench_writer
+FULL = "--full"
+_PREFIX = "bench_"
 
-ALL = {"chunks": bench_chunks.main, "writer": bench_writer.main, "host": bench_host.main}
+
+def names() -> list[str]:
+    files = Path(__file__).parent.glob(f"{_PREFIX}*.py")
+    return sorted(file.stem.removeprefix(_PREFIX) for file in files)
 
 
-def main(names: list[str]) -> int:
-    unknown = [name for name in names if name not in ALL]
+def main(arguments: list[str]) -> int:
+    options = tuple(word for word in arguments if word == FULL)
+    wanted = [word for word in arguments if word != FULL]
+    unknown = [word for word in wanted if word not in names()]
     if unknown:
-        print(f"{unknown[0]!r} is no benchmark; expected some of {', '.join(ALL)}", file=sys.stderr)
+        print(
+            f"{unknown[0]!r} is no benchmark; expected some of {', '.join(names())}, and {FULL}",
+            file=sys.stderr,
+        )
         return 2
-    for name in names or ALL:
-        print(f"\n== {name}")
-        ALL[name]()
+    for name in wanted or names():
+        print(f"\n== {name}", flush=True)
+        importlib.import_module(f"tests.benchmarks.{_PREFIX}{name}").main(options)
     return 0
 
 

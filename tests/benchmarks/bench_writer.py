@@ -2,7 +2,7 @@
 
 The plain code does the three statements of a settlement (the entry, the counter, the hold) with
 ready-made parameters in transactions of a hundred calls, in the same run, on the same tables, turn
-by turn with ours. Run it with ``python -m tests.benchmarks.bench_writer``.
+by turn with ours. Run it with ``python -m tests.benchmarks writer``.
 """
 
 import sqlite3
@@ -16,14 +16,16 @@ from typing import Any
 from unittest import mock
 
 import psycopg
-from peewee import Database
 
 from mai_usage_ext.ports import Hold, LedgerEntry
 from mai_usage_ext.storage.database import close_database, open_database
 from mai_usage_ext.storage.migrate import Migrator
 from mai_usage_ext.storage.writer import LedgerWriter
+from tests.benchmarks.figures import Arguments, at_least
 from tests.storage.samples import make_entry, make_hold, make_organization
 from tests.workshop import postgres
+
+__all__ = ["durable_postgres", "made_up_calls", "main", "settle_all"]
 
 CALLS, ROUNDS, BATCH = 5_000, 7, 100
 TARGET = 0.5
@@ -106,17 +108,21 @@ def _plain_postgres(url: str) -> Iterator[Any]:
         yield _plain(cursor.execute, cursor.executemany, "%s")
 
 
-def _calls(db: Database, writer: LedgerWriter, organization: str) -> list[Any]:
+def made_up_calls(
+    writer: LedgerWriter, organization: str, count: int = CALLS
+) -> list[tuple[Hold, LedgerEntry]]:
+    """So many calls of fifty users to eight models, their holds placed already."""
     holds = [
         make_hold(organization, user_id=f"user-{n % 50}", model=f"acme/model-{n % 8}")
-        for n in range(CALLS)
+        for n in range(count)
     ]
     for future in [writer.place(hold) for hold in holds]:
         future.result(60)
     return [(hold, make_entry(hold)) for hold in holds]
 
 
-def _ours(writer: LedgerWriter, calls: list[Any]) -> float:
+def settle_all(writer: LedgerWriter, calls: list[tuple[Hold, LedgerEntry]]) -> float:
+    """Durable settlements a second."""
     started = time.perf_counter()
     for future in [writer.settle(hold, entry) for hold, entry in calls]:
         assert future.result(60)
@@ -133,24 +139,31 @@ def _compare(name: str, url: str, plain_code: Any) -> float:
     ours, plain = [], []
     with plain_code as settle:
         for _ in range(ROUNDS):
-            ours.append(_ours(writer, _calls(db, writer, organization)))
-            plain.append(settle(_calls(db, writer, organization)))
+            ours.append(settle_all(writer, made_up_calls(writer, organization)))
+            plain.append(settle(made_up_calls(writer, organization)))
     writer.stop(30)
     ratio = statistics.median(mine / other for mine, other in zip(ours, plain, strict=True))
     print(
         f"{name:<10} ours {statistics.median(ours):>8,.0f}/s   "
-        f"plain {statistics.median(plain):>8,.0f}/s   ratio {ratio:.2f} (target ≥ {TARGET})"
+        f"plain {statistics.median(plain):>8,.0f}/s   ratio {ratio:.2f} "
+        f"{at_least(ratio, TARGET)}"
     )
     return ratio
 
 
-def main() -> None:
+@contextmanager
+def durable_postgres() -> Iterator[postgres.PostgresServer]:
+    """A server that survives a power cut, which is what the tests switch off."""
+    durable = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+    with mock.patch.dict(postgres._SETTINGS, durable), postgres.running_postgres() as server:
+        yield server
+
+
+def main(_arguments: Arguments = ()) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bench.db"
         _compare("SQLite", f"sqlite:///{path}", _plain_sqlite(path))
-    # What the tests switch off is what this measures.
-    durable = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
-    with mock.patch.dict(postgres._SETTINGS, durable), postgres.running_postgres() as server:
+    with durable_postgres() as server:
         url = server.create_database()
         _compare("PostgreSQL", url, _plain_postgres(url))
 
