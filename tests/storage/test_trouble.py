@@ -21,7 +21,7 @@ from mai_usage_ext.version import __version__
 from tests.storage.books import eventually, read_books, state_of
 from tests.storage.conftest import MakeWriter
 from tests.storage.samples import make_entry, make_hold, make_organization
-from tests.workshop import postgres as workshop
+from tests.workshop.postgres import PostgresServer
 
 
 @pytest.fixture
@@ -233,36 +233,9 @@ def test_a_missing_table_is_waited_for(empty_db: Database) -> None:
     assert writer.stop(10) == 0
 
 
-class RestartablePostgres(workshop.PostgresServer):
-    """A server that comes back on the port it had."""
-
-    _arguments: tuple[Path, Path]
-
-    def _serve(self, binaries: Path, data: Path) -> bool:
-        self._arguments = (binaries, data)
-        return super()._serve(binaries, data)
-
-    def _read(self) -> None:
-        """Clients that come back too early make it say FATAL, which is not the end of it."""
-        assert self._process is not None
-        assert self._process.stderr is not None
-        for line in self._process.stderr:
-            self._said.append(line)
-            if workshop._READY in line:
-                self._settled.set()
-        self._settled.set()
-
-    def go(self) -> None:
-        self._end_process()
-
-    def come_back(self) -> None:
-        with mock.patch.object(workshop, "free_port", return_value=self._port):
-            assert self._serve(*self._arguments)
-
-
 @pytest.fixture
-def restartable() -> Iterator[RestartablePostgres]:
-    server = RestartablePostgres()
+def restartable() -> Iterator[PostgresServer]:
+    server = PostgresServer()
     try:
         server.start()
         yield server
@@ -271,7 +244,7 @@ def restartable() -> Iterator[RestartablePostgres]:
 
 
 @pytest.mark.postgres
-def test_a_restarted_server_loses_nothing(restartable: RestartablePostgres) -> None:
+def test_a_restarted_server_loses_nothing(restartable: PostgresServer) -> None:
     db = open_database(restartable.create_database())
     Migrator(db, version=__version__).up()
     organization = make_organization(db)
