@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mai_usage_ext.bootstrap.workbench import Workbench
 from mai_usage_ext.errors import StorageUnavailable
@@ -108,7 +108,9 @@ def jobs_of(
         ),
     ]
     leases = JobLeaseRows(bench.database, owner=owner)
-    thread = JobThread([*own, *(_leased(job, leases) for job in shared)], at_end=at_end)
+    thread = JobThread(
+        [*map(_patient, own), *(_leased(job, leases) for job in shared)], at_end=at_end
+    )
     every_s = {job.name: job.every_s for job in (*own, *shared)}
     reports = JobReports(
         leases,
@@ -125,12 +127,17 @@ def _leased(job: Job, leases: JobLeases) -> Job:
     return Job(name=job.name, every_s=_ASK_EVERY_S, run=leased.run, is_shared=True)
 
 
-def _in_thread(work: Callable[[], object]) -> Callable[[], Awaitable[object]]:
+def _patient(job: Job) -> Job:
+    """A database that is away is no failure of a job: the next round looks at the same data."""
+
     async def run() -> None:
         try:
-            await asyncio.to_thread(work)
+            await job.run()
         except StorageUnavailable as error:
-            # The next round looks at the same data.
-            tally.warn("jobs postponed", f"a job has to wait: {error}")
+            tally.warn("jobs postponed", f"the job {job.name} has to wait: {error}")
 
-    return run
+    return replace(job, run=run)
+
+
+def _in_thread(work: Callable[[], object]) -> Callable[[], Awaitable[object]]:
+    return lambda: asyncio.to_thread(work)
