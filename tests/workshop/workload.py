@@ -6,12 +6,15 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-# Whoever runs these starts the hosts of the theatre, so they all stay on one worker.
-_ON_THE_THEATRE = ("tests/browser/", "tests/chaos/test_killed_host.py", "tests/host/")
+# Whoever runs these starts the hosts of a theatre, so each of the two shares stays on one worker.
+_SHARES = {
+    "the theatre": ("tests/host/",),
+    "the second theatre": ("tests/browser/", "tests/chaos/test_killed_host.py", "tests/soak/"),
+}
 
 
 class Workload(LoadScopeScheduling):
-    """Hands out file by file in the order of the collection; the theatre counts as one file."""
+    """Hands out file by file in the order of the collection; a theatre counts as one file."""
 
     def __init__(self, config: pytest.Config, log: Producer) -> None:
         # Else those with the most tests would come first, and the few long ones last.
@@ -19,5 +22,7 @@ class Workload(LoadScopeScheduling):
         super().__init__(config, log)
 
     def _split_scope(self, nodeid: str) -> str:
-        is_on_theatre = nodeid.startswith(_ON_THE_THEATRE)
-        return "the theatre" if is_on_theatre else nodeid.partition("::")[0]
+        for share, places in _SHARES.items():
+            if nodeid.startswith(places):
+                return share
+        return nodeid.partition("::")[0]
