@@ -89,7 +89,7 @@ class HostProcess:
         self._key = key
         self._port = port
         # A virtual environment's interpreter is a link, and resolving it would leave that behind.
-        self._python = Path(python).absolute()
+        self.python = Path(python).absolute()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -214,9 +214,9 @@ class HostProcess:
         where = ["--host", LOOPBACK, "--port", str(self._port)]
         if self.extension:
             # Workers are counted by the host's own variable, UVICORN_WORKERS.
-            return [str(self._python), "-m", "mai_usage_ext.cli", "serve", *where]
+            return [str(self.python), "-m", "mai_usage_ext.cli", "serve", *where]
         workers = ["--workers", str(self.workers)]
-        return [str(self._python), "-m", "uvicorn", "open_webui.main:app", *where, *workers]
+        return [str(self.python), "-m", "uvicorn", "open_webui.main:app", *where, *workers]
 
     def variables(self) -> dict[str, str]:
         """Its whole environment."""

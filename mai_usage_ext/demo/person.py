@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-__all__ = ["CHAT", "OPENAI_CHAT", "Answer", "Person", "generation_id_of"]
+__all__ = ["CHAT", "EMBEDDINGS", "OPENAI_CHAT", "Answer", "Person", "generation_id_of"]
 
 # The route that the host's own screen uses, and the one that passes a call straight on.
 CHAT = "/api/chat/completions"
@@ -53,8 +53,8 @@ class Person:
         """Ask, and read the whole answer."""
         return await self.post(path, self._question(text, stream=stream))
 
-    async def embed(self, *texts: str, model: str) -> Answer:
-        return await self.post(EMBEDDINGS, {"model": model, "input": list(texts)})
+    async def embed(self, *texts: str, model: str, path: str = EMBEDDINGS) -> Answer:
+        return await self.post(path, {"model": model, "input": list(texts)})
 
     async def stream(self, text: str, *, path: str = CHAT) -> AsyncGenerator[bytes, None]:
         """The answer in the pieces the network made; closing it closes the connection."""

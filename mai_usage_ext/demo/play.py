@@ -6,7 +6,14 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from mai_usage_ext.demo.person import CHAT, OPENAI_CHAT, Answer, Person, generation_id_of
+from mai_usage_ext.demo.person import (
+    CHAT,
+    EMBEDDINGS,
+    OPENAI_CHAT,
+    Answer,
+    Person,
+    generation_id_of,
+)
 from mai_usage_ext.demo.screen import Screen, Turn
 
 __all__ = ["Cast", "Play", "PlayError"]
@@ -47,6 +54,7 @@ class Play:
     """Plays on a running host. ``seen`` collects every generation id that callers were shown.
 
     ``tell`` gets one line for each act. ``simulated`` adds the acts that only a simulator can play.
+    ``screen`` and ``embeddings_path`` are those of the host's version.
     """
 
     def __init__(
@@ -56,8 +64,12 @@ class Play:
         embedding_model: str,
         simulated: bool,
         tell: Callable[[str], None],
+        screen: type[Screen] = Screen,
+        embeddings_path: str = EMBEDDINGS,
     ) -> None:
         self._cast = cast
+        self._screen = screen
+        self._embeddings_path = embeddings_path
         self._embedding_model = embedding_model
         self._simulated = simulated
         self._tell = tell
@@ -104,15 +116,18 @@ class Play:
     async def _embeddings(self) -> None:
         texts = ("a quiet lake", "a loud market")
         for person in self._cast.second:
-            self._note(await person.embed(*texts, model=self._embedding_model))
+            answer = await person.embed(
+                *texts, model=self._embedding_model, path=self._embeddings_path
+            )
+            self._note(answer)
 
     async def _turn(self, person: Person | None = None) -> Turn:
-        async with Screen(person or self._cast.first[0]) as screen:
+        async with self._screen(person or self._cast.first[0]) as screen:
             return await screen.finish(await screen.ask(next(self._questions)))
 
     async def _stopped(self) -> None:
         for person in (self._cast.first[1], self._cast.second[0]):
-            async with Screen(person) as screen:
+            async with self._screen(person) as screen:
                 turn = await screen.ask(self._long_question(), tasks=())
                 await screen.stop(await screen.wait_for_text(turn))
 

@@ -55,7 +55,8 @@ class Turn:
 
     @property
     def was_stopped(self) -> bool:
-        return "chat:tasks:cancel" in self.kinds
+        # The second name is that of 0.6.18.
+        return not self.kinds.isdisjoint({"chat:tasks:cancel", "task-cancelled"})
 
     @property
     def has_text(self) -> bool:
@@ -66,13 +67,16 @@ class Turn:
 class Screen:
     """A signed-in browser window. Use as an async context manager."""
 
+    # What the host calls its events.
+    channel = "events"
+
     def __init__(self, person: Person) -> None:
         self.person = person
         self._socket = socketio.AsyncClient(reconnection=False)
         self._turns: dict[str, Turn] = {}
         self._early: dict[str, list[dict[str, Any]]] = {}
         self._news = asyncio.Condition()
-        self._socket.on("events", self._receive)
+        self._socket.on(self.channel, self._receive)
 
     async def __aenter__(self) -> Self:
         try:
@@ -96,6 +100,12 @@ class Screen:
     ) -> None:
         await self._socket.disconnect()
 
+    @property
+    def session_id(self) -> str | None:
+        """What ties a turn to this window."""
+        session: str | None = self._socket.get_sid()
+        return session
+
     async def ask(self, text: str, *, tasks: tuple[str, ...] = tuple(TASKS)) -> Turn:
         """Start a turn in a new chat; it goes on by itself."""
         message_id = str(uuid.uuid4())
@@ -116,7 +126,7 @@ class Screen:
                 "params": {},
                 "features": {},
                 "variables": {},
-                "session_id": self._socket.get_sid(),
+                "session_id": self.session_id,
                 "id": message_id,
                 "parent_id": None,
                 "user_message": question,
@@ -155,7 +165,11 @@ class Screen:
         if answer.status != 200:
             raise ScreenError(f"the host answered {answer.status}: {answer.text[:300]}")
         reply = answer.json()
-        turn = Turn(str(reply["chat_id"]), message_id, [str(task) for task in reply["task_ids"]])
+        task_ids = [str(task) for task in reply["task_ids"]]
+        return self.follow(Turn(str(reply["chat_id"]), message_id, task_ids))
+
+    def follow(self, turn: Turn) -> Turn:
+        """Give a turn its events, those included that came before it was known."""
         turn.events += self._early.pop(turn.chat_id, [])
         self._turns[turn.chat_id] = turn
         return turn

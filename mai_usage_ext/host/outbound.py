@@ -1,5 +1,6 @@
 """The meter on the wire: every HTTP client of the process that can reach a metered base URL."""
 
+import logging
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -10,6 +11,9 @@ from mai_usage_ext.host.requests_calls import RequestsCalls
 from mai_usage_ext.host.wire import Wire
 
 __all__ = ["Outbound"]
+
+
+log = logging.getLogger("mai_usage_ext")
 
 
 class _Calls(Protocol):
@@ -39,9 +43,13 @@ class Outbound:
         if requests:
             clients.append(RequestsCalls(self._wire))
         self._clients: Sequence[_Calls] = clients
+        off = {"MAI_USAGE_METER_HTTPX": httpx, "MAI_USAGE_METER_REQUESTS": requests}
+        self._switched_off = [name for name, is_on in off.items() if not is_on]
 
     def install(self) -> None:
         """Wrap the clients; each original is kept and put back by ``remove``. May be repeated."""
+        for name in self._switched_off:
+            log.warning("calls through some clients go unmetered: %s is false", name)
         for client in self._clients:
             client.install()
 

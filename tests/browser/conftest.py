@@ -10,16 +10,29 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 from mai_usage_ext.ports import SYSTEM, OrganizationRecord
+from tests.host.choice import choose_hosts
 from tests.host.theatre import Theatre, borrowed_theatre
 from tests.workshop import chromium
+from tests.workshop.hosts import Host
 
 # Kept after the run: a person should look at them.
 PICTURES = Path(__file__).resolve().parents[2] / "test-results"
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    choose_hosts(metafunc)
+
+
 @pytest.fixture(scope="session")
-def theatre() -> Iterator[Theatre]:
-    with borrowed_theatre() as shared:
+def software(request: pytest.FixtureRequest) -> Host:
+    """The Open WebUI version of the test, as ``choose_hosts`` has it."""
+    chosen: Host = request.param
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def theatre(software: Host) -> Iterator[Theatre]:
+    with borrowed_theatre(software) as shared:
         yield shared
 
 
@@ -35,9 +48,10 @@ def gallery(theatre: Theatre) -> OrganizationRecord:
 
 
 @pytest.fixture(scope="session")
-def pictures() -> Path:
-    PICTURES.mkdir(exist_ok=True)
-    return PICTURES
+def pictures(software: Host) -> Path:
+    folder = PICTURES / software.version
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @pytest.fixture
@@ -94,6 +108,8 @@ async def window(browser: Browser) -> AsyncIterator[Window]:
         viewport={"width": 1280, "height": 860}, locale="en-US", color_scheme="light"
     )
     context.set_default_timeout(15_000)
+    # The badges among what 0.6.18 says about itself; no test leaves the machine.
+    await context.route("https://img.shields.io/**", lambda route: route.fulfill(body=""))
     opened = Window(await context.new_page())
     opened.watch()
     yield opened

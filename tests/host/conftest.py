@@ -8,28 +8,38 @@ from dataclasses import dataclass
 import aiohttp
 import pytest
 
-from mai_usage_ext.demo.accounts import Account, Accounts
 from mai_usage_ext.demo.host_process import HostProcess
 from mai_usage_ext.demo.person import Person
 from mai_usage_ext.ports import SYSTEM, OrganizationRecord, Role
 from mai_usage_ext.simulator import Simulator
 from tests.host.audit import Audit
+from tests.host.choice import choose_hosts
 from tests.host.reseller import Reseller
 from tests.host.theatre import (
     ADMIN,
     CHEAP,
     NOBODY_BY_DEFAULT,
-    PASSWORD,
     PATIENT,
     Theatre,
     borrowed_theatre,
 )
-from tests.workshop.hosts import OLDEST
+from tests.workshop.hosts import Host
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    choose_hosts(metafunc)
 
 
 @pytest.fixture(scope="session")
-def theatre() -> Iterator[Theatre]:
-    with borrowed_theatre() as shared:
+def software(request: pytest.FixtureRequest) -> Host:
+    """The Open WebUI version of the test, as ``choose_hosts`` has it."""
+    chosen: Host = request.param
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def theatre(software: Host) -> Iterator[Theatre]:
+    with borrowed_theatre(software) as shared:
         yield shared
 
 
@@ -66,28 +76,6 @@ def metered(theatre: Theatre) -> Metered:
                 theatre.people[name].account.id, organization.id, role=role, actor=SYSTEM
             )
     return Metered(host, bakery, studio)
-
-
-@dataclass(frozen=True)
-class OldestHost:
-    """The oldest host we support and its only account so far, an admin."""
-
-    host: HostProcess
-    admin: Account
-
-
-@pytest.fixture(scope="session")
-def oldest(theatre: Theatre) -> Iterator[OldestHost]:
-    host = HostProcess(
-        theatre.folder / "oldest",
-        upstream=theatre.simulator.url,
-        key=theatre.simulator.inference_key,
-        python=OLDEST.python,
-        environment={**OLDEST.slim_environment(), **PATIENT, "MAI_USAGE_LEASE_SECONDS": "2"},
-    )
-    with host:
-        admin = Accounts(host.url).admin(name="Ada", email="ada@example.com", password=PASSWORD)
-        yield OldestHost(host, admin)
 
 
 @pytest.fixture(scope="session")

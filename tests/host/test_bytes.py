@@ -7,6 +7,7 @@ import json
 import aiohttp
 import pytest
 
+from mai_usage_ext.demo.host_process import HostProcess
 from mai_usage_ext.demo.person import CHAT, OPENAI_CHAT, Answer
 from tests.host.audit import Audit
 from tests.host.conftest import Metered
@@ -89,10 +90,13 @@ async def test_compressed_answers(
 ) -> None:
     body, content_type = (STREAM, "text/event-stream") if stream else (PLAIN, "application/json")
     theatre.simulator.switch(raw_body=body, content_type=content_type, **{fault: True})
-    answers = [
-        await theatre.person(session, host, "Anna").chat("Hi", stream=stream)
-        for host in (metered.host, theatre.plain)
-    ]
 
-    assert answers[0] == answers[1]
+    async def ask(host: HostProcess) -> Answer | str:
+        try:
+            return await theatre.person(session, host, "Anna").chat("Hi", stream=stream)
+        except aiohttp.ClientPayloadError as error:
+            # 0.6.18 says of an unpacked stream that it is packed, with us and without.
+            return str(error)
+
+    assert await ask(metered.host) == await ask(theatre.plain)
     await audit.hold_in("settled", "pending")

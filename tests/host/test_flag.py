@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from typing import Any
 
 import aiohttp
@@ -13,6 +12,7 @@ import pytest
 from mai_usage_ext.demo.host_process import HostProcess
 from mai_usage_ext.demo.person import Person
 from tests.host.theatre import CHEAP, Theatre
+from tests.workshop.hosts import Host
 
 pytestmark = pytest.mark.host
 
@@ -57,13 +57,16 @@ print("PICTURE " + json.dumps({"answers": [off, on, again], **pictures}))
 """
 
 
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+@pytest.fixture(scope="session")
+def pictures(software: Host, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The host's app before `install`, and after each of its ways; nothing is started."""
     folder = tmp_path_factory.mktemp("pictures")
-    host = HostProcess(folder, upstream="http://127.0.0.1:9/api/v1", key="k", port=1)
+    environment = software.slim_environment()
+    host = HostProcess(
+        folder, upstream="http://127.0.0.1:9/api/v1", key="k", port=1, environment=environment
+    )
     done = subprocess.run(
-        [sys.executable, "-c", PICTURE],
+        [software.python, "-c", PICTURE],
         env=host.variables(),
         cwd=folder,
         capture_output=True,

@@ -14,19 +14,16 @@ import aiohttp
 import pytest
 
 from mai_usage_ext.demo.host_process import HostProcess
-from mai_usage_ext.demo.person import CHAT, OPENAI_CHAT, Answer, Person
 from mai_usage_ext.simulator import Simulator
 from tests.host.audit import Audit, until
-from tests.host.conftest import OldestHost
 from tests.host.reseller import Newcomer, Reseller
-from tests.host.theatre import ADMIN, CHEAP, EMBEDDINGS, Theatre
+from tests.host.theatre import ADMIN, EMBEDDINGS, Theatre
 from tests.host.workers import ask_anew, call_both_workers
 
 pytestmark = pytest.mark.host
 
 # One search costs 0.01 USD: a call with so many is billed at 5.20 USD and something.
 SEARCHES = 400
-ROUTES = (CHAT, OPENAI_CHAT, "/openai/responses", "/api/v1/messages")
 REFUSAL = re.compile(
     r"Quarry: The monthly limit of \$5\.00 does not allow this call: \$5\.20 spent, "
     r"and it may cost up to \$\d+\.\d+\. The limit starts anew on 20\d\d-\d\d-01 "
@@ -48,36 +45,32 @@ async def spend_it_all(theatre: Theatre, reseller: Reseller) -> tuple[dict[str, 
     return client, hugo
 
 
-def sentence_of(answer: Answer) -> str:
-    """The refusal in an OpenRouter-shaped error body."""
-    body = answer.json()
-    assert set(body) == {"error"}
-    assert body["error"]["code"] == 402
-    return str(body["error"]["message"])
-
-
+@pytest.mark.oldest_too
 async def test_api_callers_are_told_why_with_a_402(theatre: Theatre, reseller: Reseller) -> None:
     client, hugo = await spend_it_all(theatre, reseller)
     audit, before = Audit(theatre.simulator, reseller.host), await reseller.counts()
+    refused_upstream = list(theatre.simulator.bill.refused)
 
     answers = [
         await hugo.person.chat("Hello", stream=stream, path=path)
         for stream in (False, True)
-        for path in ROUTES
+        for path in theatre.dialect.completions
     ]
-    answers.append(await hugo.person.embed("one", model=EMBEDDINGS))
+    path = theatre.dialect.embeddings
+    answers.append(await hugo.person.embed("one", model=EMBEDDINGS, path=path))
 
     for answer in answers:
-        assert answer.status == 402, answer
+        status, sentence = theatre.dialect.told(answer)
+        assert status == 402, answer
         assert answer.media_type == "application/json"
-        assert REFUSAL.fullmatch(sentence_of(answer)), answer.text
+        assert REFUSAL.fullmatch(sentence), answer.text
     after = await reseller.counts()
     refused = "calls refused by a limit"
     assert after[refused] - before.get(refused, 0) == len(answers)
     # Nothing went upstream, nothing stays held, and OpenRouter refused nothing in our place.
     assert await audit.bill() == {}
     assert audit.holds() == []
-    assert theatre.simulator.bill.refused == []
+    assert theatre.simulator.bill.refused == refused_upstream
     shown = await reseller.show(client)
     assert (shown["held"], Decimal(shown["spent"]) > 5) == ("0", True)
 
@@ -93,33 +86,12 @@ async def test_a_limit_of_ones_own(theatre: Theatre, reseller: Reseller) -> None
 
     refused, welcome = await ines.person.chat("Hello"), await jan.person.chat("Hello")
 
-    assert (refused.status, welcome.status) == (402, 200)
-    assert sentence_of(refused).startswith("Sawmill: Your own monthly limit of $0.00001")
+    assert welcome.status == 200
+    status, sentence = theatre.dialect.told(refused)
+    assert status == 402
+    assert sentence.startswith("Sawmill: Your own monthly limit of $0.00001")
     await reseller.ask("PATCH", f"/user-mappings/{ines.id}", {"monthly_limit": None})
     assert (await ines.person.chat("Hello")).status == 200
-
-
-async def test_the_oldest_host_says_it_in_a_detail(
-    theatre: Theatre, oldest: OldestHost, session: aiohttp.ClientSession
-) -> None:
-    ada = Person(session, oldest.host.url, token=oldest.admin.token, model=CHEAP)
-    _, hugo = await spend_it_all(theatre, Reseller(oldest.host, ada))
-    audit = Audit(theatre.simulator, oldest.host)
-
-    chats = [await hugo.person.chat("Hello", stream=stream) for stream in (False, True)]
-    passed_on = [
-        await hugo.person.chat("Hello", stream=stream, path=OPENAI_CHAT) for stream in (False, True)
-    ]
-
-    # This host wraps an error of its chat route in one of its own.
-    for answers, status, prefix in ((chats, 400, "402: "), (passed_on, 402, "")):
-        for answer in answers:
-            assert answer.status == status, answer
-            detail = answer.json()["detail"]
-            assert detail.startswith(prefix)
-            assert REFUSAL.fullmatch(detail.removeprefix(prefix)), answer.text
-    assert await audit.bill() == {}
-    assert audit.holds() == []
 
 
 CALLS, ROOM, ROUNDS = 60, 25, 10
@@ -139,7 +111,7 @@ async def test_two_workers_never_overshoot(
     hold = Decimal(largest_hold(pair, [one.id for one in probe.holds()])).scaleb(-12)
     limit = Decimal((await reseller.show(client))["spent"])
     simulator.switch(cost_override=hold, first_delay=0.5)
-    audit = Audit(theatre.simulator, pair)
+    audit, refused = Audit(theatre.simulator, pair), theatre.dialect.refused
 
     # Which worker takes a connection is the system's choice, so again until both took some.
     for number in range(1, ROUNDS + 1):
@@ -147,7 +119,7 @@ async def test_two_workers_never_overshoot(
         await reseller.change(client, monthly_limit=f"{limit:f}")
         calls = (ask_anew(pair, karl, one, max_tokens=50) for one in range(CALLS))
         statuses = await asyncio.gather(*calls)
-        assert sorted(statuses) == [200] * ROOM + [402] * (CALLS - ROOM)
+        assert sorted(statuses) == [200] * ROOM + [refused] * (CALLS - ROOM)
         await until(all_settled(audit, number * ROOM), lambda: "settled calls")
         shown = await reseller.show(client)
         assert (Decimal(shown["spent"]), shown["held"]) == (limit, "0")

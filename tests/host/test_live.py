@@ -14,11 +14,9 @@ import aiohttp
 import pytest
 
 from mai_usage_ext.demo.host_process import HostProcess
-from mai_usage_ext.demo.person import Person
 from tests.host.audit import Audit
-from tests.host.conftest import OldestHost
 from tests.host.reseller import OURS, Reseller
-from tests.host.theatre import ADMIN, CHEAP, Theatre
+from tests.host.theatre import ADMIN, Theatre
 from tests.host.workers import ask_anew, call_both_workers
 
 pytestmark = pytest.mark.host
@@ -108,6 +106,7 @@ async def test_a_chat_in_either_worker_shows_on_a_page_of_the_other(
         assert await others.until_requests(1, of=quiet["id"]) > finished_at
 
 
+@pytest.mark.oldest_too
 async def test_a_host_that_is_told_to_stop_does_not_wait_for_open_pages(theatre: Theatre) -> None:
     host = theatre.new("live-stop")
     with host:
@@ -121,13 +120,3 @@ async def test_a_host_that_is_told_to_stop_does_not_wait_for_open_pages(theatre:
         assert code != -signal.SIGKILL
         assert time.monotonic() - began < STOPPED_WITHIN_S
         assert "Traceback" not in host.log_text()
-
-
-async def test_the_oldest_host_streams_too(oldest: OldestHost) -> None:
-    token = oldest.admin.token
-    async with opened(oldest.host, token) as events, aiohttp.ClientSession() as session:
-        before = (await events.next())["today"]["requests"]
-        ada = Person(session, oldest.host.url, token=token, model=CHEAP)
-        assert (await ada.chat("Hello")).status == 200
-        finished_at = time.monotonic()
-        assert await events.until_requests(before + 1) - finished_at < SHOWN_WITHIN_S

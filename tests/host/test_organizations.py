@@ -73,6 +73,9 @@ async def test_a_user_deleted_in_the_host_becomes_a_pseudonym_and_the_money_stay
     assert mona.id in everything_in(reseller.host)
 
     await reseller.delete_user(mona)
+    if not theatre.dialect.tells_of_deleted_users:
+        # The job that finds them out runs every hour.
+        make_due(reseller.host, "deleted users")
 
     async def forgotten() -> bool:
         return all(entry.user_id != mona.id for entry in audit.entries())
@@ -93,6 +96,12 @@ async def test_a_user_deleted_in_the_host_becomes_a_pseudonym_and_the_money_stay
     assert our_errors(reseller.host.log_text()[logged:]) == []
 
 
+def make_due(host: HostProcess, job: str) -> None:
+    """Let a job of the host's forget that it has run already."""
+    with closing(sqlite3.connect(host.usage_database, timeout=10)) as connection, connection:
+        connection.execute("DELETE FROM job_leases WHERE name = ?", (job,))
+
+
 def everything_in(host: HostProcess, *, but: tuple[str, ...] = ()) -> str:
     """All cells of all our tables."""
     with closing(sqlite3.connect(host.usage_database, timeout=10)) as connection:
@@ -107,7 +116,7 @@ def everything_in(host: HostProcess, *, but: tuple[str, ...] = ()) -> str:
 async def test_calls_carry_the_organizations_key_and_a_name_that_tells_nothing(
     theatre: Theatre, reseller: Reseller
 ) -> None:
-    client = await reseller.client("Foundry", monthly_limit="100")
+    client, dialect = await reseller.client("Foundry", monthly_limit="100"), theatre.dialect
     nils, olga = [await reseller.newcomer(name, client) for name in ("Nils", "Olga")]
     audit = Audit(theatre.simulator, reseller.host)
 
@@ -117,7 +126,8 @@ async def test_calls_carry_the_organizations_key_and_a_name_that_tells_nothing(
             assert answer.status == 200, answer.text
         question = {"model": CHEAP, "input": "Hello"}
         assert (await newcomer.person.post("/openai/responses", question)).status == 200
-        assert (await newcomer.person.embed("Hello", model=EMBEDDINGS)).status == 200
+        embedded = await newcomer.person.embed("Hello", model=EMBEDDINGS, path=dialect.embeddings)
+        assert embedded.status == 200
 
     entries = {entry.generation_id: entry for entry in await audit.settled(8)}
     names = {
@@ -139,9 +149,9 @@ async def test_calls_carry_the_organizations_key_and_a_name_that_tells_nothing(
     # Deactivated: refused here, and the host's own key does not stand in.
     await reseller.ask("DELETE", f"/clients/{client['id']}")
     refused = await nils.person.chat("Hello")
-    assert refused.status == 403
-    assert refused.json()["error"]["message"] == (
-        "Foundry: this organization is deactivated. Please ask your administrator."
+    assert dialect.told(refused) == (
+        403,
+        "Foundry: this organization is deactivated. Please ask your administrator.",
     )
     assert len(await audit.bill()) == 8
 

@@ -11,7 +11,6 @@ import pytest
 from mai_usage_ext.demo.books import Booked
 from mai_usage_ext.demo.person import CHAT, OPENAI_CHAT, Person, generation_id_of
 from mai_usage_ext.demo.play import Cast, Play
-from mai_usage_ext.demo.screen import Screen
 from tests.host.audit import Audit
 from tests.host.conftest import Metered
 from tests.host.theatre import CHEAP, EMBEDDINGS, Theatre
@@ -27,7 +26,14 @@ async def test_the_whole_mix_equals_the_bill(
 ) -> None:
     theatre.simulator.switch(**SLOW)
     cast = Cast(first=(people["Anna"], people["Boris"]), second=(people["Chen"], people["Dora"]))
-    play = Play(cast, embedding_model=EMBEDDINGS, simulated=True, tell=lambda what: None)
+    play = Play(
+        cast,
+        embedding_model=EMBEDDINGS,
+        simulated=True,
+        tell=lambda what: None,
+        screen=theatre.dialect.screen,
+        embeddings_path=theatre.dialect.embeddings,
+    )
     await play.all_acts()
 
     entries = await audit.settled(43)
@@ -52,6 +58,7 @@ async def test_the_whole_mix_equals_the_bill(
     assert purposes["embeddings"] == 2
 
 
+@pytest.mark.oldest_too
 @pytest.mark.parametrize("path", [CHAT, OPENAI_CHAT])
 @pytest.mark.parametrize("stream", [False, True])
 async def test_one_call_by_api(
@@ -87,16 +94,22 @@ async def test_somebody_without_an_organization_is_metered_as_unassigned(
     assert entry.organization_id == "unassigned"
 
 
-async def test_embeddings(people: dict[str, Person], audit: Audit) -> None:
-    answer = await people["Chen"].embed("one", "two", model=EMBEDDINGS)
+@pytest.mark.oldest_too
+async def test_embeddings(theatre: Theatre, people: dict[str, Person], audit: Audit) -> None:
+    answer = await people["Chen"].embed(
+        "one", "two", model=EMBEDDINGS, path=theatre.dialect.embeddings
+    )
 
     assert len(answer.json()["data"]) == 2
     [entry] = await audit.settled(1)
     assert (entry.purpose, entry.model, entry.completion_tokens) == ("embeddings", EMBEDDINGS, 0)
 
 
-async def test_a_turn_at_the_screen_is_four_calls(people: dict[str, Person], audit: Audit) -> None:
-    async with Screen(people["Anna"]) as screen:
+@pytest.mark.oldest_too
+async def test_a_turn_at_the_screen_is_four_calls(
+    theatre: Theatre, people: dict[str, Person], audit: Audit
+) -> None:
+    async with theatre.dialect.screen(people["Anna"]) as screen:
         turn = await screen.finish(await screen.ask("What is a tide?"))
 
     entries = await audit.settled(4)
@@ -112,7 +125,7 @@ async def test_the_stop_button_is_settled_from_the_generation(
     theatre: Theatre, people: dict[str, Person], audit: Audit, billing: str
 ) -> None:
     theatre.simulator.switch(chunks=200, cancel_billing=billing, **SLOW)
-    async with Screen(people["Boris"]) as screen:
+    async with theatre.dialect.screen(people["Boris"]) as screen:
         turn = await screen.ask("Tell me everything.", tasks=())
         await screen.stop(await screen.wait_for_text(turn))
 
@@ -128,7 +141,7 @@ async def test_stopping_a_task_as_admins_do(
     theatre: Theatre, metered: Metered, people: dict[str, Person], audit: Audit
 ) -> None:
     theatre.simulator.switch(chunks=200, **SLOW)
-    async with Screen(people["Ada"]) as screen:
+    async with theatre.dialect.screen(people["Ada"]) as screen:
         turn = await screen.ask("Tell me everything.", tasks=())
         answer = await screen.stop_task(await screen.wait_for_text(turn))
 
@@ -202,8 +215,7 @@ async def test_a_refusal_upstream_costs_nothing_and_keeps_its_text(
 
     answer = await people["Anna"].chat("How are you?")
 
-    assert answer.status == 429
-    assert "Slow down, please" in answer.text
+    assert theatre.dialect.told(answer) == (429, "Slow down, please")
     [hold] = await audit.hold_in("void")
     assert hold.generation_id is None
     assert audit.entries() == []

@@ -28,7 +28,7 @@ class HostWithWindow(HostProcess):
     def command(self) -> Sequence[str]:
         where = ["--host", LOOPBACK, "--port", str(self.port)]
         app = ["--app-dir", str(ROOT), "tests.host.people_app:app"]
-        return [str(self._python), "-m", "uvicorn", *app, *where]
+        return [str(self.python), "-m", "uvicorn", *app, *where]
 
 
 @pytest.fixture(scope="module")

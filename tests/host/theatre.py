@@ -23,6 +23,8 @@ from mai_usage_ext.demo.host_process import HostProcess
 from mai_usage_ext.demo.person import Person
 from mai_usage_ext.settings import Settings
 from mai_usage_ext.simulator import Simulator, SimulatorThread
+from tests.host.dialects import Dialect, dialect_of
+from tests.workshop.hosts import NEWEST, Host
 
 MODELS = (
     "openai/gpt-4o-mini",
@@ -43,6 +45,7 @@ ENVIRONMENT = {
     "OPENAI_API_CONFIGS": json.dumps({"0": {"enable": True, "model_ids": list(MODELS)}}),
     "DEFAULT_MODELS": CHEAP,
     "MAI_USAGE_LEASE_SECONDS": "2",
+    "MAI_USAGE_BROADCAST_SECRET": "told-to-openrouter-and-us",
 }
 
 # A limited organization is refused where its hold is not committed in time. That is a test of its
@@ -61,10 +64,12 @@ class Someone:
 
 
 class Theatre:
-    """Everything that the tests of a session share."""
+    """Everything that the tests of one Open WebUI version share."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, software: Host) -> None:
         self.folder = folder
+        self.software = software
+        self.dialect: Dialect = dialect_of(software)
         self._thread = SimulatorThread()
         self.simulator: Simulator = self._thread.start()
         self._hosts: dict[str, HostProcess] = {}
@@ -103,10 +108,15 @@ class Theatre:
         extension: bool = True,
         workers: int = 1,
         environment: Mapping[str, str] | None = None,
+        kind: type[HostProcess] = HostProcess,
     ) -> HostProcess:
         """A host that is not started yet, on a copy of the first one's database."""
         host = self._new(
-            name, extension=extension, workers=workers, environment=dict(environment or {})
+            name,
+            extension=extension,
+            workers=workers,
+            environment=dict(environment or {}),
+            kind=kind,
         )
         host.data.mkdir(parents=True)
         _copy_database(self.plain.database, host.database)
@@ -148,14 +158,17 @@ class Theatre:
         extension: bool,
         workers: int = 1,
         environment: Mapping[str, str],
+        kind: type[HostProcess] = HostProcess,
     ) -> HostProcess:
-        return HostProcess(
+        return kind(
             self.folder / name,
             upstream=self.simulator.url,
             key=self.simulator.inference_key,
             extension=extension,
             workers=workers,
+            python=self.software.python,
             environment={
+                **self.software.slim_environment(),
                 **ENVIRONMENT,
                 "OPENROUTER_PROVISIONING_KEY": self.simulator.management_key,
                 **environment,
@@ -163,26 +176,32 @@ class Theatre:
         )
 
 
-_borrowed: list[Theatre] = []
-_borrowers = 0
+@dataclass(slots=True)
+class _Loan:
+    theatre: Theatre
+    borrowers: int = 0
+
+
+_loans: dict[str, _Loan] = {}
 
 
 @contextmanager
-def borrowed_theatre() -> Iterator[Theatre]:
-    """The session's theatre, shared by all test folders; the last to leave turns off the light."""
-    global _borrowers
-    _borrowers += 1
-    if not _borrowed:
-        _borrowed.append(Theatre(Path(tempfile.mkdtemp(prefix="mai-usage-hosts-"))))
-    theatre = _borrowed[0]
+def borrowed_theatre(software: Host = NEWEST) -> Iterator[Theatre]:
+    """A version's theatre, shared by all test folders; the last to leave turns off the light."""
+    version = software.version
+    if version not in _loans:
+        folder = Path(tempfile.mkdtemp(prefix=f"mai-usage-hosts-{version}-"))
+        _loans[version] = _Loan(Theatre(folder, software))
+    loan = _loans[version]
+    loan.borrowers += 1
     try:
-        yield theatre
+        yield loan.theatre
     finally:
-        _borrowers -= 1
-        if _borrowers == 0:
-            _borrowed.clear()
-            theatre.close()
-            shutil.rmtree(theatre.folder, ignore_errors=True)
+        loan.borrowers -= 1
+        if loan.borrowers == 0:
+            del _loans[version]
+            loan.theatre.close()
+            shutil.rmtree(loan.theatre.folder, ignore_errors=True)
 
 
 def _people(host: HostProcess) -> dict[str, Someone]:

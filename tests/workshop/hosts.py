@@ -36,7 +36,6 @@ _HEAVY = (
     "onnxruntime",
     "opencv-*",
     "pandas",
-    "pgvector",
     "pinecone*",
     "playwright",
     "posthog",
@@ -70,7 +69,7 @@ _CLOSED_NETWORK = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Host:
     """One Open WebUI version: where it is installed, and what it needs to start slim."""
 
@@ -121,9 +120,10 @@ def _name(requirement: str) -> str:
 NEWEST = Host(
     version="0.12.4",
     folder=ROOT / ".venv",
-    left_out=(*_HEAVY, "azure-*", "google-cloud-*", "opensearch-py"),
-    # Imported by its command line and its models, and brought in only by what we leave out.
-    added=("typer", "python-dateutil"),
+    left_out=(*_HEAVY, "azure-search-*", "azure-storage-*", "google-cloud-*", "opensearch-py"),
+    # Imported by its command line and its models, and brought in only by what we leave out; and the
+    # client of the one vector store that a slim host can have, which comes with an extra.
+    added=("typer", "python-dateutil", "pgvector"),
 )
 
 # mAI's base. It imports a vector store at start: OpenSearch's client is the lightest of those it
