@@ -34,8 +34,11 @@ def table_below(heading: str) -> list[list[str]]:
 
 
 def test_settings() -> None:
-    documented = [tuple(cell.strip("`") for cell in row[:2]) for row in table_below("Settings")]
-    assert documented == [(setting.name, setting.default or "–") for setting in SETTINGS]
+    documented = [
+        (name.strip("`"), default.strip("`"), meaning)
+        for name, default, meaning in table_below("Settings")
+    ]
+    assert documented == [(one.name, one.default or "–", one.meaning) for one in SETTINGS]
 
 
 def test_routes() -> None:

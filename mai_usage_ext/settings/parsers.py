@@ -1,0 +1,153 @@
+"""What a setting's text means. Each raises ``ValueError`` for what it cannot use; the table has the
+sentence that says what would be right."""
+
+import re
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from mai_usage_ext.metering.days import zone
+
+__all__ = [
+    "any_secret",
+    "base_urls",
+    "currency",
+    "header_secret",
+    "host_names",
+    "key_prefix",
+    "key_ring",
+    "one_of",
+    "organization_name",
+    "redis_url",
+    "secret",
+    "switch",
+    "thresholds",
+    "whole",
+    "zone_name",
+]
+
+_SHORTEST_KEY = 16
+_MOST_THRESHOLDS = 10
+
+
+def switch(text: str) -> bool:
+    values = {"true": True, "1": True, "yes": True, "on": True}
+    values |= {"false": False, "0": False, "no": False, "off": False}
+    if text.lower() not in values:
+        raise ValueError(text)
+    return values[text.lower()]
+
+
+def base_urls(text: str) -> tuple[str, ...]:
+    urls = tuple(url.strip().rstrip("/") for url in text.split(";") if url.strip())
+    for url in urls:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+            raise ValueError(url)
+        if parts.port == 0:
+            raise ValueError(url)
+    if not urls:
+        raise ValueError(text)
+    return urls
+
+
+def secret(text: str) -> SecretStr | None:
+    if not text:
+        return None
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("not a key")
+    return SecretStr(text)
+
+
+def header_secret(text: str) -> SecretStr | None:
+    if text and len(text) < _SHORTEST_KEY:
+        raise ValueError("too short")
+    return secret(text)
+
+
+def currency(text: str) -> str:
+    if not re.fullmatch(r"[A-Z]{3}", text):
+        raise ValueError(text)
+    return text
+
+
+def organization_name(text: str) -> str | None:
+    if text.lower() in ("off", "false", "none"):
+        return None
+    if len(text) > 200 or not text.isprintable():
+        raise ValueError(text)
+    return text
+
+
+def zone_name(text: str) -> str:
+    return zone(text).key
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in choices:
+            raise ValueError(text)
+        return text.lower()
+
+    return parse
+
+
+def key_ring(text: str) -> tuple[SecretStr, ...]:
+    """Keys separated by commas, newest first: each at least 16 characters long."""
+    keys = [key.strip() for key in text.split(",")] if text else []
+    if any(len(key) < _SHORTEST_KEY or not key.isprintable() for key in keys):
+        raise ValueError("too short")
+    if len(set(keys)) < len(keys):
+        raise ValueError("the same key twice")
+    return tuple(SecretStr(key) for key in keys)
+
+
+def thresholds(text: str) -> tuple[int, ...]:
+    """Percentages, each once and in order; an empty list says that nobody is to be warned."""
+    if text.lower() == "off":
+        return ()
+    marks = {int(mark) for mark in text.split(",")}
+    if any(not 1 <= mark <= 100 for mark in marks) or len(marks) > _MOST_THRESHOLDS:
+        raise ValueError(text)
+    return tuple(sorted(marks))
+
+
+def redis_url(text: str) -> SecretStr | None:
+    if not text:
+        return None
+    parts = urlsplit(text)
+    is_socket = parts.scheme == "unix" and bool(parts.path)
+    number = parts.path.removeprefix("/")
+    is_server = parts.scheme in ("redis", "rediss") and (not number or number.isdecimal())
+    # Looking at the port is what finds one that is no number.
+    if not (is_socket or is_server) or parts.port == 0:
+        raise ValueError("not a URL of Redis")
+    return SecretStr(text)
+
+
+def host_names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if any(name.count(":") == 1 or re.search(r"[\s/@]", name) for name in names):
+        raise ValueError(text)
+    return names
+
+
+def key_prefix(text: str) -> str:
+    if len(text) > 200 or not text.isprintable() or " " in text:
+        raise ValueError(text)
+    return text
+
+
+def any_secret(text: str) -> SecretStr | None:
+    return SecretStr(text) if text else None
+
+
+def whole(low: int, high: int, *, scale: int = 1) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise ValueError(text)
+        return value * scale
+
+    return parse
