@@ -1,5 +1,6 @@
 """Where requests are counted, as storages of ``limits``: in this process, or in Redis for many."""
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -132,7 +133,9 @@ class RedisCounts(Storage):
         return bool(self._redis().ping())
 
     def reset(self) -> int:
-        raise NotImplementedError("others count here as well")
+        redis = self._redis()
+        pattern = re.sub(r"([*?\[\]\\])", r"\\\1", self._prefix) + ":requests:*"
+        return sum(int(redis.delete(key)) for key in redis.scan_iter(match=pattern))
 
     def clear(self, key: str) -> None:
         self._redis().delete(self._key(key))

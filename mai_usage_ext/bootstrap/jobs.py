@@ -71,19 +71,16 @@ def jobs_of(
     """
     clock = SystemClock()
     recovery = Recovery(bench.holds, clock=clock)
-    # Where a clock runs ahead, a day is not sealed before the other one says that it is over.
-    sealing = Sealing(
-        SealRows(bench.database),
-        grace_ms=settings.seal_grace_ms,
-        clock=EarlierClock(bench.database, clock),
-    )
+    # Where a clock runs ahead, nothing is sealed or dropped before the other one says so too.
+    earlier = EarlierClock(bench.database, clock)
+    sealing = Sealing(SealRows(bench.database), grace_ms=settings.seal_grace_ms, clock=earlier)
     month_check = MonthCheck(MonthTotalRows(bench.database), clock=clock)
     retention = Retention(
         RetentionRows(bench.database),
         ReconciliationRows(bench.database),
         ledger_days=settings.ledger_days,
         management_key=lambda: bench.live_settings.current.provisioning_key,
-        clock=clock,
+        clock=earlier,
     )
     recovery_s = max(1, settings.lease_ms // 3000)
     key_check_s = max(1, settings.key_check_ms // 1000)

@@ -27,7 +27,8 @@ _LONGEST_S = 600
 
 
 class Retention:
-    """``ledger_days`` is how many days before today are kept."""
+    """``ledger_days`` is how many days before today are kept. ``clock`` must not run ahead, because
+    what is dropped does not come back; it may ask the database."""
 
     def __init__(
         self,
@@ -48,9 +49,9 @@ class Retention:
 
     async def run_once(self) -> int:
         """Make room for what comes, then drop what is due; return how many parts are gone."""
-        today = billing_day(self._clock.now_ms(), "UTC")
-        await asyncio.to_thread(self._store.make_months, at=today)
-        through = await asyncio.to_thread(self._through, today)
+        now_ms = await asyncio.to_thread(self._clock.now_ms)
+        await asyncio.to_thread(self._store.make_months, at=billing_day(now_ms, "UTC"))
+        through = await asyncio.to_thread(self._through, now_ms)
         parts = await asyncio.to_thread(self._store.parts, through)
         if not parts:
             return 0
@@ -63,12 +64,12 @@ class Retention:
         tally.add("parts of the ledger dropped", dropped)
         return dropped
 
-    def _through(self, today: date) -> Mapping[str, date]:
+    def _through(self, now_ms: int) -> Mapping[str, date]:
         """The last day that may go, of each organization that has such days."""
-        missing = self._first_unreconciled(today)
+        missing = self._first_unreconciled(billing_day(now_ms, "UTC"))
         found: dict[str, date] = {}
         for kept in self._store.kept():
-            last = self._day_of(kept) - (self._ledger_days + 1) * _DAY
+            last = _day_of(kept, now_ms) - (self._ledger_days + 1) * _DAY
             if kept.oldest_live is not None:
                 last = min(last, kept.oldest_live - _DAY)
             if missing is not None:
@@ -77,12 +78,6 @@ class Retention:
             if last >= kept.first_day:
                 found[kept.organization_id] = last
         return found
-
-    def _day_of(self, kept: KeptLedger) -> date:
-        now_ms = self._clock.now_ms()
-        changed = kept.next_from_ms is not None and kept.next_from_ms <= now_ms
-        zone = kept.next_time_zone if changed else None
-        return billing_day(now_ms, zone or kept.time_zone)
 
     def _first_unreconciled(self, today: date) -> date | None:
         """The first UTC day that still waits for a comparison, or waited in vain not long ago."""
@@ -108,6 +103,12 @@ class Retention:
                 return True
             await asyncio.sleep(self._pause_s)
         return False
+
+
+def _day_of(kept: KeptLedger, now_ms: int) -> date:
+    changed = kept.next_from_ms is not None and kept.next_from_ms <= now_ms
+    zone = kept.next_time_zone if changed else None
+    return billing_day(now_ms, zone or kept.time_zone)
 
 
 def _is_done(run: RunRecord | None) -> bool:

@@ -1,6 +1,5 @@
 """The reading side of holds, and what recovery does to them."""
 
-import itertools
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from typing import Any, TypeVar
@@ -32,14 +31,13 @@ class HoldRows:
         query = UsageHold.select().where(is_due & _IS_KEPT)
         query = query.order_by(UsageHold.next_attempt_ms, UsageHold.at_ms, UsageHold.id)
         found: list[PendingHold] = []
+        offset = 0
         with session(self._db):
             # What cannot be read stays in front for ever, so it must not fill every batch.
-            for offset in itertools.count(0, limit):
-                rows = list(query.limit(limit).offset(offset).bind(self._db))
-                found += readable(rows, _pending)
-                if len(rows) < limit or len(found) >= limit:
-                    return found[:limit]
-        raise AssertionError("unreachable")
+            while not found and (rows := list(query.limit(limit).offset(offset).bind(self._db))):
+                found = readable(rows, _pending)
+                offset += limit
+        return found
 
     def claim(self, pending: PendingHold, *, next_attempt_ms: int) -> bool:
         unchanged = (

@@ -13,11 +13,14 @@ from peewee import Database
 from mai_usage_ext.metering.days import billing_day
 from mai_usage_ext.ports import Hold, HoldState
 from mai_usage_ext.services.recovery import Recovery
+from mai_usage_ext.services.retention import Retention
 from mai_usage_ext.services.sealing import Sealing
 from mai_usage_ext.storage.clock import DatabaseClock, EarlierClock
 from mai_usage_ext.storage.holds import HoldRows
 from mai_usage_ext.storage.lease import Lease
 from mai_usage_ext.storage.month_totals import MonthTotalRows
+from mai_usage_ext.storage.reconciliation import ReconciliationRows
+from mai_usage_ext.storage.retention import RetentionRows
 from mai_usage_ext.storage.sealing import SealRows
 from mai_usage_ext.storage.usage import UsageRows
 from mai_usage_ext.storage.writer import LedgerWriter
@@ -90,6 +93,35 @@ def test_each_books_on_the_day_it_believes_in_and_all_of_it_once(
 
     behind = EarlierClock(db, processes["behind"].clock)
     assert asyncio.run(Sealing(SealRows(db), grace_ms=0, clock=behind).run_once()) == 0
+
+
+def test_a_clock_that_is_ahead_drops_nothing(
+    db: Database, organization: str, processes: dict[str, Process]
+) -> None:
+    """Even where everything is sealed, as by somebody whose clock was wrong as well."""
+    right = processes["right"]
+    hold = right.hold(organization)
+    assert right.settle(hold)
+    ahead = Clock()
+    ahead.at_ms = right.clock.at_ms + 400 * DAY_MS
+    asyncio.run(Sealing(SealRows(db), grace_ms=0, clock=ahead).run_once())
+    assert live_days(db) == set()
+
+    def dropped(clock: Clock | EarlierClock) -> int:
+        retention = Retention(
+            RetentionRows(db),
+            ReconciliationRows(db),
+            ledger_days=35,
+            management_key=lambda: None,
+            clock=clock,
+            pause_s=0,
+        )
+        return asyncio.run(retention.run_once())
+
+    assert dropped(EarlierClock(db, ahead)) == 0
+    assert read_books(db, organization).entries == 1
+    assert dropped(ahead) > 0, "which one clock alone would have done"
+    assert read_books(db, organization).entries == 0
 
 
 def test_who_is_behind_is_taken_for_dead_and_settles_all_the_same(
