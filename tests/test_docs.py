@@ -41,6 +41,13 @@ def test_settings() -> None:
     assert documented == [(one.name, one.default or "–", one.meaning) for one in SETTINGS]
 
 
+def test_contributing_names_files_that_exist() -> None:
+    named = set(re.findall(r"\b[\w/]+\.py\b", (ROOT / "CONTRIBUTING.md").read_text()))
+    assert named
+    places = (ROOT, ROOT / "mai_usage_ext")
+    assert [name for name in named if not any((place / name).is_file() for place in places)] == []
+
+
 def test_routes() -> None:
     routers = [
         usage_router(lambda: None, verified_user=lambda: None),  # type: ignore[arg-type, return-value]
