@@ -13,9 +13,9 @@ from mai_usage_ext.simulator import Simulator
 from mai_usage_ext.simulator.bill import Bill
 from tests.soak.cast import Cast
 from tests.soak.clock import SoakClock
-from tests.soak.database import Ground
 from tests.soak.faults import weather
 from tests.soak.fleet import Fleet
+from tests.soak.ground import Ground
 from tests.soak.plan import Plan
 
 __all__ = ["Chaos"]
@@ -69,6 +69,8 @@ class Chaos:
             (self._step_clock, 3),
             (self._bring_weather, 4),
             (self._raise_limits, 5),
+            (self._flush_redis, 2),
+            (self._crash_redis, 1),
         ]
         if self._ground.server is not None:
             troubles += [(self._restart_database, 1), (self._crash_database, 1)]
@@ -86,6 +88,12 @@ class Chaos:
 
     async def _crash_database(self) -> None:
         await asyncio.to_thread(self._ground.restart, at_once=True)
+
+    async def _flush_redis(self) -> None:
+        await asyncio.to_thread(self._ground.flush_redis)
+
+    async def _crash_redis(self) -> None:
+        await asyncio.to_thread(self._ground.crash_redis)
 
     async def _step_clock(self) -> None:
         self._clock.step(self._chance.randint(-_LONGEST_STEP_MS, _LONGEST_STEP_MS))

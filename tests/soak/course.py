@@ -19,9 +19,9 @@ from tests.host.theatre import ENVIRONMENT, Theatre
 from tests.soak.cast import Cast
 from tests.soak.chaos import Chaos
 from tests.soak.clock import ClockFile, SoakClock, tomorrow
-from tests.soak.database import Ground, opened_ground
 from tests.soak.day_end import DayEnd, Unfinished
 from tests.soak.fleet import Fleet, SoakHost, environment_of
+from tests.soak.ground import Ground, opened_ground
 from tests.soak.load import Load
 from tests.soak.plan import Plan
 from tests.soak.tables import Tables
@@ -123,14 +123,15 @@ class _Course:
             _say(
                 f"{calls} of {self._plan.calls} calls, {rate:.0f}/s, {load.refused} refused, "
                 f"{load.broken} broken, {len(fleet.ready)} hosts ready, {fleet.kills} kills, "
-                f"{fleet.restarts} restarts, {self._ground.restarts} of the database, holds {holds}"
+                f"{fleet.restarts} restarts, {self._ground.restarts} of the database, "
+                f"{self._ground.redis_losses} losses of Redis, holds {holds}"
             )
 
     def _hosts(self, simulator: Simulator) -> list[SoakHost]:
         environment = {
             **ENVIRONMENT,
             "OPENROUTER_PROVISIONING_KEY": simulator.management_key,
-            **environment_of(self._ground.url, self._clock_file.path, {}),
+            **environment_of(self._ground, self._clock_file.path),
         }
         number, hosts = next(_numbers), []
         for place in range(1, self._plan.hosts + 1):
@@ -166,6 +167,7 @@ class _Course:
             "calls_per_second": round(verdict.calls / load_s, 1),
             "restarts": fleet.restarts,
             "database_restarts": self._ground.restarts,
+            "redis_losses": self._ground.redis_losses,
             "clock_steps": clock.steps,
             "refused": load.refused,
             "broken": load.broken,

@@ -7,7 +7,7 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import psutil
 
 from mai_usage_ext.demo.host_process import LOOPBACK, HostError, HostProcess
 from tests.soak.clock import VARIABLE
+from tests.soak.ground import Ground
 
 __all__ = ["Fleet", "SoakHost", "environment_of"]
 
@@ -121,15 +122,15 @@ class Fleet:
             self.ready.append(host)
 
 
-def environment_of(database_url: str, clock: Path, more: Mapping[str, str]) -> dict[str, str]:
+def environment_of(ground: Ground, clock: Path) -> dict[str, str]:
     """What every host of a fleet is told."""
     return {
-        "MAI_USAGE_DATABASE_URL": database_url,
+        "MAI_USAGE_DATABASE_URL": ground.url,
+        "REDIS_URL": ground.redis.url,
         # Recovery and the keys' check come around often enough to meet every trouble.
         "MAI_USAGE_LEASE_SECONDS": "5",
         "MAI_USAGE_KEY_CHECK_SECONDS": "20",
         VARIABLE: str(clock),
-        **more,
     }
 
 

@@ -37,5 +37,6 @@ def test_every_book_agrees_after_a_small_soak(theatre: Theatre, database: str) -
     # What there was to survive.
     assert figures["kills"] >= 1
     assert figures["clock_steps"] >= 1
+    assert figures["redis_losses"] >= 2
     assert figures["refused"] >= 1
     assert (figures["database_restarts"] >= 1) == (database == "postgresql")
