@@ -25,6 +25,7 @@ from mai_usage_ext.storage.daily_models import (
     ClientUserDailyUsage,
     daily_models,
 )
+from mai_usage_ext.storage.event_models import event_models
 from mai_usage_ext.storage.import_models import ImportedGeneration, ImportMark, import_models
 from mai_usage_ext.storage.reconciliation_models import reconciliation_models
 
@@ -343,4 +344,5 @@ def all_models() -> tuple[type[Model], ...]:
         JobLease,
         *import_models(),
         *reconciliation_models(),
+        *event_models(),
     )

@@ -16,6 +16,7 @@ BEYOND_MODELS = {
     "mai_usage_organizations_key",
     "mai_usage_alert_events_once",
     "mai_usage_alert_events_subject",
+    "mai_usage_events_once",
 }
 # PostgreSQL wants what divides a table in its key.
 DIVIDED_BY = {"usage_ledger": ["partition_day"]}
