@@ -17,6 +17,11 @@ from mai_usage_ext.host.watch import Commit, Watch
 
 __all__ = ["MeteredBody", "committed"]
 
+# An answer that nobody has read for so long, while nobody waits for its next bytes either, was
+# left: its reader was cancelled, or never came, and did not close it. Whoever comes back after all
+# still gets every byte; only the cost is asked for elsewhere.
+LEFT_AFTER_S = 30.0
+
 
 class MeteredBody:
     """The read surface of ``aiohttp.StreamReader`` over one, with a ``Watch`` on it."""
@@ -25,6 +30,9 @@ class MeteredBody:
         self._inner = inner
         self._watch = watch
         self._commit_wait_s = commit_wait_s
+        # Counts the beginnings and the ends of reads, so it is odd while one waits.
+        self._turns = 0
+        self._look_later()
         # An answer nobody closes is dropped at last; its hold must not stay open for ever.
         dropped = weakref.finalize(self, _dropped, asyncio.get_running_loop(), watch)
         dropped.atexit = False
@@ -35,21 +43,27 @@ class MeteredBody:
     # Hosts read streams by these two, chunk by chunk, so they do without the detour of _pass.
 
     async def readany(self) -> bytes:
+        self._turns += 1
         try:
             data = await self._inner.readany()
         except Exception:
             self._watch.finish(interrupted=True)
             raise
+        finally:
+            self._turns += 1
         if self._watch.saw(data) or self._inner.at_eof():
             await self._committed()
         return data
 
     async def readchunk(self) -> tuple[bytes, bool]:
+        self._turns += 1
         try:
             data, is_end_of_chunk = await self._inner.readchunk()
         except Exception:
             self._watch.finish(interrupted=True)
             raise
+        finally:
+            self._turns += 1
         if self._watch.saw(data) or self._inner.at_eof():
             await self._committed()
         return data, is_end_of_chunk
@@ -93,15 +107,31 @@ class MeteredBody:
     async def _pass(
         self, read: Callable[..., Awaitable[bytes]], *args: Any, **kwargs: Any
     ) -> bytes:
+        self._turns += 1
         try:
             data = await read(*args, **kwargs)
         except Exception:
-            # A cancelled read is no end: the reader may come back. If it does not, it closes.
+            # A cancelled read is no end: the reader may come back.
             self._watch.finish(interrupted=True)
             raise
+        finally:
+            self._turns += 1
         if self._watch.saw(data) or self._inner.at_eof():
             await self._committed()
         return data
+
+    def _look_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_later(LEFT_AFTER_S, _look, weakref.ref(self), self._turns)
+
+    def _look(self, turns_then: int) -> None:
+        if self._watch.is_finished:
+            return
+        if self._turns == turns_then and self._turns % 2 == 0:
+            tally.add("answers left unread")
+            self._watch.finish(interrupted=True)
+        else:
+            self._look_later()
 
     async def _committed(self) -> None:
         await committed(self._watch.finish(), self._commit_wait_s)
@@ -117,6 +147,12 @@ async def committed(commit: Commit | None, seconds: float) -> None:
         _, late = await asyncio.wait({waiter}, timeout=seconds)
         if late:
             tally.add("settlements not waited for")
+
+
+def _look(body: "weakref.ref[MeteredBody]", turns_then: int) -> None:
+    found = body()
+    if found is not None:
+        found._look(turns_then)
 
 
 def _dropped(loop: asyncio.AbstractEventLoop, watch: Watch) -> None:

@@ -104,7 +104,7 @@ class Wire:
         if self._switches.cut_after == -1:
             self.cut()
         if self._switches.gzip or self._switches.gzip_lie:
-            body = gzip.compress(body)
+            body = gzip.compress(body, mtime=0)
         self._head(content_type, status)
         self.response.content_length = len(body)
         await self.response.prepare(self._request)

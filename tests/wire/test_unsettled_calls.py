@@ -69,6 +69,35 @@ async def test_an_answer_dropped_without_being_closed(sqlite_rig: Rig) -> None:
     assert rig.ledger_pusd() == rig.bill_pusd()
 
 
+async def test_an_answer_left_unread_without_being_closed(
+    sqlite_rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection lives, so nothing drops it; and who comes back still gets every byte."""
+    rig = sqlite_rig
+    monkeypatch.setattr("mai_usage_ext.host.body.LEFT_AFTER_S", 0.2)
+    response = await rig.call(stream=True, switches={"chunks": 3})
+    first = await response.content.readany()
+    await rig.all_settled()
+    [entry] = rig.entries()
+    assert entry["source"] == "generation"
+    assert rig.ledger_pusd() == rig.bill_pusd() > 0
+    assert guard.tally["answers left unread"] == 1
+    assert first + await response.read() != first
+    response.close()
+    assert len(rig.entries()) == 1
+
+
+async def test_an_answer_that_is_waited_for_is_not_left(
+    sqlite_rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = sqlite_rig
+    monkeypatch.setattr("mai_usage_ext.host.body.LEFT_AFTER_S", 0.05)
+    await rig.read(stream=True, switches={"chunks": 2, "chunk_delay": 0.4})
+    [entry] = rig.entries()
+    assert entry["source"] == "stream"
+    assert guard.tally["answers left unread"] == 0
+
+
 @pytest.mark.parametrize(
     ("stream", "switches"),
     [
