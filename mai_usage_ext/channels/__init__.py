@@ -1,0 +1,1 @@
+"""Ways to tell somebody outside: webhooks and e-mail."""
