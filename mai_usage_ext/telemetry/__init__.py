@@ -1,0 +1,1 @@
+"""What is told to the operator's own observability, each by what the host has installed."""
