@@ -14,7 +14,7 @@ coverage := --cov=mai_usage_ext/metering --cov=mai_usage_ext/services --cov-bran
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test test-hosts test-quick lint bench soak mutation build clean
+.PHONY: help install demo test test-hosts test-quick lint bench soak mutation reference build clean
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -57,6 +57,10 @@ soak: ## calls under faults and kills, then all books compared; ARGS="--calls N 
 mutation: ## change the code of money, holds and sealing, and see whether a test notices
 	@$(install) mutation
 	@$(PYTHON) tests/workshop/mutation.py
+
+reference: ## write the pages below docs that are made from the code
+	@$(install) host
+	@$(python) -m tests.reference
 
 build: ## build the web component into mai_usage_ext/frontend
 	@$(install) component

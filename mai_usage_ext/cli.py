@@ -6,7 +6,12 @@ migrate    status, up, down
 rotate-keys  seal every stored secret anew with the newest key of the ring
 audit      verify that nobody has changed the audit trail
 reconcile  compare days with OpenRouter's own figures
+export     a report as a file: CSV, JSON, XLSX, Parquet, FOCUS
+statements  list, close and print months' statements
 import-legacy  take over what mAI's in-tree prototype has stored
+explain    why the numbers of one call are so
+validate   add up counters, days and months anew, and list what differs
+self-test  make a real call and follow it everywhere
 simulate   a local OpenRouter with its own exact bill
 demo       simulator, host and meter together, with real chats
 """
@@ -54,6 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from mai_usage_ext import debug_commands
+
     parser = argparse.ArgumentParser(
         prog="mai-usage", description="Meters, limits and bills OpenRouter usage of Open WebUI."
     )
@@ -65,7 +72,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_rotate_keys(commands)
     _add_audit(commands)
     _add_reconcile(commands)
+    _add_export(commands)
+    _add_statements(commands)
     _add_import_legacy(commands)
+    debug_commands.add_commands(commands)
     _add_simulate(commands)
     _add_demo(commands)
     return parser
@@ -95,14 +105,15 @@ def _serve(args: argparse.Namespace) -> int:
 
 
 def _add_doctor(commands: "Commands") -> None:
-    parser = commands.add_parser("doctor", help="check host, settings and database")
+    parser = commands.add_parser("doctor", help="check host, settings, database and health")
+    parser.add_argument("--json", action="store_true", help="one line of JSON instead")
     parser.set_defaults(run=_doctor)
 
 
-def _doctor(_args: argparse.Namespace) -> int:
+def _doctor(args: argparse.Namespace) -> int:
     from mai_usage_ext.doctor import examine
 
-    return examine(os.environ)
+    return examine(os.environ, as_json=args.json)
 
 
 def _add_migrate(commands: "Commands") -> None:
@@ -252,6 +263,22 @@ def _reconcile(args: argparse.Namespace) -> int:
 def _keys_reconciled(day: date, done: int, total: int) -> None:
     if done % _KEYS_A_LINE == 0:
         print(f"{day}: {done} of {total} keys", file=sys.stderr, flush=True)
+
+
+def _add_statements(commands: "Commands") -> None:
+    from mai_usage_ext import statement_command
+
+    parser = commands.add_parser("statements", help="list, close and print months' statements")
+    statement_command.add_arguments(parser)
+    parser.set_defaults(run=statement_command.run)
+
+
+def _add_export(commands: "Commands") -> None:
+    from mai_usage_ext import export_command
+
+    parser = commands.add_parser("export", help="write a report into a file")
+    export_command.add_arguments(parser)
+    parser.set_defaults(run=export_command.run)
 
 
 def _add_import_legacy(commands: "Commands") -> None:

@@ -1,4 +1,4 @@
-"""``mai-usage doctor``: one line for each thing the meter needs, and what to do without it.
+"""``mai-usage doctor``: one line for each thing the meter needs, and for each check of its health.
 
 It starts nothing permanent: the host is imported by a process of its own, whose data live in a
 temporary folder, and the database is asked, not changed.
@@ -10,59 +10,109 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from mai_usage_ext.errors import UsageError
+from mai_usage_ext.errors import StorageUnavailable, UsageError
 from mai_usage_ext.host.seams import Seam, host_version, probe
 from mai_usage_ext.host.serving import host_app
-from mai_usage_ext.maintenance import open_migrator
+from mai_usage_ext.maintenance import health_checks, open_migrator
+from mai_usage_ext.services.health_checks import CheckStatus, away_check
 from mai_usage_ext.settings import Settings
 
 __all__ = ["examine"]
 
-
-def examine(environ: Mapping[str, str]) -> int:
-    """Print the findings; 0 when everything is there, 1 when something is missing."""
-    missing = 0
-    for is_found, line in _findings(environ):
-        print(f"{'found  ' if is_found else 'MISSING'}  {line}")
-        missing += not is_found
-    print("everything is there" if not missing else f"{missing} missing; see the lines above")
-    return 1 if missing else 0
+_WELL = ("found", CheckStatus.OK.value)
 
 
-def _findings(environ: Mapping[str, str]) -> Iterator[tuple[bool, str]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line: ``status`` is ``found``, ``missing``, or that of a health check."""
+
+    status: str
+    seen: str
+    advice: str = ""
+
+
+def examine(environ: Mapping[str, str], *, as_json: bool = False) -> int:
+    """Print the findings; 0 when all is well, 1 when something is not, 2 when it cannot work."""
+    findings = list(_findings(environ))
+    wrong = sum(finding.status not in _WELL for finding in findings)
+    if as_json:
+        print(json.dumps([dataclasses.asdict(finding) for finding in findings]))
+    else:
+        for finding in findings:
+            print(_line(finding, is_coloured=_has_colours(environ)))
+        print("everything is there" if not wrong else f"{wrong} wrong; see the lines above")
+    if any(finding.status == CheckStatus.DOWN for finding in findings):
+        return 2
+    return 1 if wrong else 0
+
+
+def _has_colours(environ: Mapping[str, str]) -> bool:
+    """For a person at a terminal who has not said otherwise (no-color.org)."""
+    return sys.stdout.isatty() and not environ.get("NO_COLOR")
+
+
+def _line(finding: Finding, *, is_coloured: bool) -> str:
+    is_well = finding.status in _WELL
+    word = f"{finding.status if is_well else finding.status.upper():<8}"
+    if is_coloured:
+        colour = 32 if is_well else 31 if finding.status != CheckStatus.DEGRADED else 33
+        word = f"\x1b[{colour}m{word}\x1b[0m"
+    parts = [f"{word} {finding.seen}", *finding.advice.splitlines()]
+    return "\n         ".join(parts)
+
+
+def _findings(environ: Mapping[str, str]) -> Iterator[Finding]:
     settings, problems = Settings.read(environ)
-    yield not problems, _with_advice("settings", *problems)
+    yield _found("settings", is_found=not problems, advice=problems)
     if not settings.enabled:
-        yield True, "the flag ENABLE_MAI_USAGE_EXT is false: install() will do nothing"
+        yield _found("the flag ENABLE_MAI_USAGE_EXT is false: install() will do nothing")
     yield _secrets(settings)
-    yield host_version()[0].isdigit(), f"Open WebUI {host_version()}"
+    yield _found(f"Open WebUI {host_version()}", is_found=host_version()[0].isdigit())
     for seam in _seams(environ):
-        advice = () if seam.is_found else (seam.advice,)
-        yield seam.is_found, _with_advice(f"{seam.name}: {seam.looked_for}", *advice)
-    yield _database(environ)
+        line = f"{seam.name}: {seam.looked_for}"
+        yield _found(line, is_found=seam.is_found, advice=[seam.advice])
+    yield from _database(environ)
 
 
-def _secrets(settings: Settings) -> tuple[bool, str]:
+def _found(line: str, *, is_found: bool = True, advice: Sequence[str] = ()) -> Finding:
+    told = "" if is_found else "\n".join(advice)
+    return Finding(status="found" if is_found else "missing", seen=line, advice=told)
+
+
+def _secrets(settings: Settings) -> Finding:
     if settings.encryption_keys:
-        return True, f"secrets: a ring of {len(settings.encryption_keys)} encryption keys"
+        return _found(f"secrets: a ring of {len(settings.encryption_keys)} encryption keys")
     if settings.host_secret is not None:
-        return True, "secrets: sealed with a key derived from WEBUI_SECRET_KEY"
-    return True, _with_advice(
-        "secrets: no key to seal them with, so organizations cannot have keys of their own",
-        "set MAI_USAGE_ENCRYPTION_KEYS, or WEBUI_SECRET_KEY as the host has it",
+        return _found("secrets: sealed with a key derived from WEBUI_SECRET_KEY")
+    return Finding(
+        status="found",
+        seen="secrets: no key to seal them with, so organizations cannot have keys of their own",
+        advice="set MAI_USAGE_ENCRYPTION_KEYS, or WEBUI_SECRET_KEY as the host has it",
     )
 
 
-def _database(environ: Mapping[str, str]) -> tuple[bool, str]:
+def _database(environ: Mapping[str, str]) -> Iterator[Finding]:
     try:
         with open_migrator(environ) as migrator:
-            states = migrator.status()
+            waiting = sum(state.applied_at_ms is None for state in migrator.status())
+        yield _found(f"database; {waiting} migrations to apply at the next start")
+        # What a database without tables would say of its health is nothing.
+        checks = [] if waiting else health_checks(environ)
+    except StorageUnavailable as error:
+        check = away_check(error)
+        yield Finding(status=check.status.value, seen=check.seen, advice=check.advice)
+        return
     except UsageError as error:
-        return False, _with_advice("database", *getattr(error, "problems", (str(error),)))
-    waiting = sum(state.applied_at_ms is None for state in states)
-    return True, f"database; {waiting} migrations to apply at the next start"
+        problems = getattr(error, "problems", (str(error),))
+        yield _found("database", is_found=False, advice=problems)
+        return
+    for check in checks:
+        yield Finding(
+            status=check.status.value, seen=f"{check.name}: {check.seen}", advice=check.advice
+        )
 
 
 def _seams(environ: Mapping[str, str]) -> list[Seam]:
@@ -101,10 +151,6 @@ def _tell() -> None:
     with contextlib.redirect_stdout(sys.stderr):
         seams = list(probe(host_app()))
     print(json.dumps([dataclasses.asdict(seam) for seam in seams]))
-
-
-def _with_advice(line: str, *advice: str) -> str:
-    return "\n         ".join((line, *advice))
 
 
 if __name__ == "__main__":

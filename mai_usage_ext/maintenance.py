@@ -9,17 +9,26 @@ from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
+from mai_usage_ext.api.services import BillingServices
 from mai_usage_ext.bootstrap import database_for, open_workbench
+from mai_usage_ext.bootstrap.billing import wire_billing
+from mai_usage_ext.bootstrap.debugging import explain_of, validation_of
+from mai_usage_ext.bootstrap.exports import exports_of
+from mai_usage_ext.bootstrap.health import stored_health
 from mai_usage_ext.bootstrap.reconciliation import wire_reconciliation
 from mai_usage_ext.errors import NotFound, PrototypePresent, SchemaMismatch
 from mai_usage_ext.host.seams import host_database_url, prototype_in_host
-from mai_usage_ext.ports import SystemClock
+from mai_usage_ext.ports import AnybodyIsKnown, SystemClock
 from mai_usage_ext.services.audit import Audit, AuditVerdict
 from mai_usage_ext.services.day_books import DayResult
+from mai_usage_ext.services.explain import Explanation
+from mai_usage_ext.services.exports import Exports
+from mai_usage_ext.services.health import Check
 from mai_usage_ext.services.legacy import LegacyImport, Progress
 from mai_usage_ext.services.legacy_report import ImportReport, RowReport
 from mai_usage_ext.services.live_settings import LiveSettings
 from mai_usage_ext.services.resealing import Resealed, reseal
+from mai_usage_ext.services.validation import ValidationReport
 from mai_usage_ext.settings import Settings
 from mai_usage_ext.storage.audit import AuditRows
 from mai_usage_ext.storage.database import close_database, open_database
@@ -35,7 +44,17 @@ from mai_usage_ext.storage.vault import vault_of
 from mai_usage_ext.storage.writer import LedgerWriter
 from mai_usage_ext.version import __version__
 
-__all__ = ["import_legacy", "open_migrator", "reconcile", "reseal_secrets", "verify_audit"]
+__all__ = [
+    "explain",
+    "health_checks",
+    "import_legacy",
+    "open_billing",
+    "open_exports",
+    "open_migrator",
+    "reconcile",
+    "reseal_secrets",
+    "verify_audit",
+]
 
 _DRAIN_S = 10.0
 
@@ -89,10 +108,73 @@ def reseal_secrets(
         return reseal(SealedRows(database), vault_of(settings), progress, should_stop)
 
 
+def explain(environ: Mapping[str, str], any_id: str) -> Explanation:
+    """Why the numbers of a call are what they are. Raises ``NotFound`` for an unknown id."""
+    with _opened(environ) as (_, database):
+        return explain_of(database).of(any_id)
+
+
+def health_checks(environ: Mapping[str, str]) -> Sequence[Check]:
+    """What the health page says of the database, jobs, keys and settings, without a meter."""
+    with _opened(environ) as (settings, database):
+        return stored_health(database, settings).look().checks
+
+
+def validate(
+    environ: Mapping[str, str], *, progress: Callable[[int, int], None]
+) -> ValidationReport:
+    """Add up counters, sealed days and months anew; nothing is changed."""
+    with _opened(environ) as (_, database):
+        return validation_of(database).run(progress=progress)
+
+
 def verify_audit(environ: Mapping[str, str]) -> AuditVerdict:
     """Walk the audit trail from its first row to its end."""
     with _opened(environ) as (_, database):
         return Audit(AuditRows(database), clock=SystemClock()).verify()
+
+
+@contextmanager
+def open_exports(
+    environ: Mapping[str, str],
+) -> Iterator[tuple[Exports, Callable[[str | None], str | None]]]:
+    """Exports, and what finds an organization's id by id or slug; ``None`` stays ``None``.
+
+    Users have no names here, for only the host knows them. Raises ``ConfigurationError``; finding
+    raises ``NotFound``.
+    """
+    with _opened(environ) as (settings, database):
+        organizations = OrganizationRows(database, vault=vault_of(settings))
+        exports = exports_of(database, organizations=organizations, users=AnybodyIsKnown())
+        yield exports, _finder(database)
+
+
+@contextmanager
+def open_billing(
+    environ: Mapping[str, str],
+) -> Iterator[tuple[BillingServices, Callable[[str | None], str | None]]]:
+    """Statements, and what finds an organization's id as ``open_exports`` does."""
+    with _opened(environ) as (settings, _):
+        host_url = None if settings.database_url is not None else host_database_url(environ)
+    bench = open_workbench(settings, host_database_url=host_url, prototype=prototype_in_host())
+    try:
+        yield wire_billing(bench, settings), _finder(bench.database)
+    finally:
+        bench.close()
+
+
+def _finder(database: Any) -> Callable[[str | None], str | None]:
+    members = MemberRows(database)
+
+    def client_id(name: str | None) -> str | None:
+        if name is None:
+            return None
+        found = members.organizations_named([name])
+        if name not in found:
+            raise NotFound(f"there is no organization with the id or slug {name!r}")
+        return found[name]
+
+    return client_id
 
 
 def import_legacy(

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from tests.workshop.workload import Workload
 
 
+pytest_plugins = ["tests.golden.fixtures"]
+
+
 def pytest_configure() -> None:
     """Temporary files go into memory where there is room; who sets TMPDIR decides otherwise."""
     folder = roomy_folder()

@@ -12,12 +12,14 @@ import pytest
 from mai_usage_ext.api.administration import admin_router
 from mai_usage_ext.api.assets import assets_router
 from mai_usage_ext.api.broadcast import broadcast_router
+from mai_usage_ext.api.metrics import monitoring_router
 from mai_usage_ext.api.usage import PREFIX, nothing_else_router, usage_router
 from mai_usage_ext.cli import _parser
 from mai_usage_ext.migrations.m0006_partitions import LEDGER
 from mai_usage_ext.settings import SETTINGS
 from mai_usage_ext.storage.models import all_models
 from tests.benchmarks.__main__ import FULL, names
+from tests.reference.pages import PAGES
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -54,6 +56,12 @@ def test_routes() -> None:
         admin_router(lambda: None, verified_user=lambda: None),  # type: ignore[arg-type, return-value]
         broadcast_router(lambda: None, secret=None, prefix=PREFIX),  # type: ignore[arg-type, return-value]
         assets_router(PREFIX),
+        monitoring_router(
+            lambda: None,  # type: ignore[arg-type, return-value]
+            verified_user=lambda: None,
+            token=None,
+            prefix=PREFIX,
+        ),
     ]
     routes = {
         f"{method} {route.path.removeprefix(PREFIX)}"  # type: ignore[attr-defined]
@@ -72,6 +80,11 @@ def test_commands() -> None:
     assert documented == set(actions[0].choices)
 
 
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_generated_pages_are_those_of_the_code(path: Path) -> None:
+    assert path.read_text("utf-8") == PAGES[path](), "run `make reference`"
+
+
 def test_everything_below_the_prefix_is_ours() -> None:
     paths = {route.path for route in nothing_else_router(PREFIX).routes}  # type: ignore[attr-defined]
     assert paths == {PREFIX, PREFIX + "/{path:path}"}
@@ -86,7 +99,7 @@ def anchors(text: str) -> set[str]:
     "page", ["README.md", *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/*.md"))]
 )
 def test_links_lead_somewhere(page: str) -> None:
-    text = (ROOT / page).read_text("utf-8")
+    text = re.sub(r"`[^`\n]*`", "", (ROOT / page).read_text("utf-8"))
     for link in re.findall(r"\]\(([^)\s]+)\)", text):
         if link.startswith("https://"):
             continue

@@ -14,6 +14,7 @@ import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +23,7 @@ import aiohttp
 import httpx
 import pytest
 from fastapi.responses import JSONResponse
+from peewee import Database
 
 from mai_usage_ext import bootstrap
 from mai_usage_ext.api.usage import PREFIX
@@ -31,7 +33,10 @@ from mai_usage_ext.settings import Settings
 from mai_usage_ext.simulator import Simulator
 from mai_usage_ext.simulator.auth import ApiKey, new_secret
 from mai_usage_ext.storage.database import close_database, open_database
-from mai_usage_ext.storage.sessions import transaction
+from mai_usage_ext.storage.models import UsageLedger
+from mai_usage_ext.storage.sessions import session, transaction
+from tests.api.alarms import OLD_CALLS, fire
+from tests.api.bills import bill
 from tests.api.office import compare_since
 from tests.api.routes import ROUTES, request_of
 from tests.attachment.conftest import make_host as make_host
@@ -60,7 +65,7 @@ class Run:
         self.evidence.add(f"answer {method} {path} {answer.status_code}", answer.text)
         self.evidence.add(f"answer {method} {path} headers", dict(answer.headers))
         assert answer.status_code not in (500, 503), answer.text
-        return answer.json()
+        return answer.json() if "json" in answer.headers.get("content-type", "") else {}
 
     async def chat(self, *, user: str = "boris", **switches: Any) -> int:
         """One completion through the host. Returns its status."""
@@ -100,6 +105,8 @@ async def running(app: Any, url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncI
             "MAI_USAGE_DEFAULT_ORGANIZATION": "off",
             "MAI_USAGE_COMMIT_WAIT_MS": "20000",
             "OPENROUTER_BASE_URL": simulator.url,
+            "MAI_USAGE_WEBHOOK_ALLOW": "127.0.0.1",
+            "MAI_USAGE_WEBHOOK_HTTP": "true",
             "MAI_USAGE_ENCRYPTION_KEYS": ring,
             "WEBUI_SECRET_KEY": host_secret,
         }
@@ -244,7 +251,33 @@ async def furnish(run: Run) -> None:
         "planned_rule": str(made["rule"]["id"]),
         "leaving": "dora",
         "past_day": await asyncio.to_thread(compare_since, run.database, days=5),
+        **await asyncio.to_thread(bill, run.database, run.places["bakery"]),
+        "soon": (datetime.now(UTC) + timedelta(days=1)).isoformat(),
     }
+    await alarm(run)
+    await hook(run)
+
+
+async def alarm(run: Run) -> None:
+    body = {**OLD_CALLS, "client_id": run.places["bakery"]}
+    rule = (await run.ask("POST", "/alerts/rules", json=body))["rule"]
+    await asyncio.to_thread(fire, run.database, rule["id"], run.places["bakery"])
+    [alert] = (await run.ask("GET", "/alerts"))["alerts"]
+    body = {"rule_id": rule["id"], "until": run.places["soon"]}
+    mute = (await run.ask("POST", "/alerts/mutes", json=body))["mute"]
+    named = {"alert": alert["id"], "alert_rule": rule["id"], "mute": mute["id"]}
+    run.places |= {name: str(one) for name, one in named.items()}
+
+
+async def hook(run: Run) -> None:
+    """A webhook where nobody listens. Its secret is told this once, so this answer is not kept."""
+    made = await run.client.post(
+        f"{PREFIX}/webhooks", json={"url": "http://127.0.0.1:9/"}, headers={"x-user": "admin"}
+    )
+    run.secrets.add(made.json()["secret"])
+    run.places["webhook"] = made.json()["webhook"]["id"]
+    tested = await run.ask("POST", f"/webhooks/{run.places['webhook']}/test")
+    run.places["delivery"] = str(tested["delivery"]["id"])
 
 
 async def assign(run: Run, person: str, slug: str, **more: Any) -> None:
@@ -339,9 +372,17 @@ async def until(met: Callable[[], bool]) -> None:
             await asyncio.sleep(0.05)
 
 
+def booked(db: Database) -> str:
+    """A generation that is in the ledger."""
+    with session(db):
+        entry = UsageLedger.select().bind(db).get()
+    return str(entry.generation_id)
+
+
 async def every_route(run: Run) -> None:
     """Each of our routes once, with a body that fits."""
     run.places["spare"] = run.spare_key()
+    run.places["booked"] = await asyncio.to_thread(booked, run.database)
     for route in ROUTES:
         method, path, _, options = request_of(run, route)  # type: ignore[arg-type]
         await run.ask(method, path, **options)

@@ -35,13 +35,34 @@ BAD = {
     "REDIS_CLUSTER": ["maybe", "1"],
     "REDIS_KEY_PREFIX": ["a\tb", "two words", "x" * 201],
     "MAI_USAGE_ALERT_THRESHOLDS": ["0", "101", "80;90", "1,2,3,4,5,6,7,8,9,10,11"],
+    "MAI_USAGE_ALERT_EMAILS": ["ops", "a@b,c d@e", "a@b\nBcc: c@d", "ö@example.com", "a..b@c"],
+    "MAI_USAGE_SMTP_URL": [
+        "mail.example.com",
+        "http://mail",
+        "smtp://",
+        "smtp://host:0",
+        "smtp://host:port",
+        "smtp+plain://user:password@host",
+        "smtp://host/path",
+    ],
+    "MAI_USAGE_SMTP_FROM": ["alerts", "a@b, c@d", "A <a@b>", "a@b\r\nBcc: c@d"],
     "MAI_USAGE_RATE_LIMIT": ["0", "1000001", "10/minute"],
     "MAI_USAGE_KEY_CHECK_SECONDS": ["0", "86401", "often"],
     "MAI_USAGE_METER_HTTPX": ["maybe"],
     "MAI_USAGE_METER_REQUESTS": ["2"],
+    "MAI_USAGE_OTEL": ["maybe"],
     "MAI_USAGE_SEAL_GRACE_MINUTES": ["-1", "1441", "soon"],
     "MAI_USAGE_BROADCAST_SECRET": ["fifteen letters", "schlüssel-schlüssel", "too-short"],
+    "MAI_USAGE_METRICS_TOKEN": ["fifteen letters", "schlüssel-schlüssel", "too-short"],
+    "MAI_USAGE_SLOW_QUERY_MS": ["-1", "60001", "fast"],
+    "MAI_USAGE_WEBHOOK_ALLOW": ["https://x", "host:80", "10.0.0.1/8", "10.0", "a b", "::1/x"],
+    "MAI_USAGE_WEBHOOK_HTTP": ["maybe"],
+    "MAI_USAGE_WEBHOOK_SOURCE": ["two words", "x" * 501, "https://chät"],
+    "MAI_USAGE_WEBHOOK_DAYS": ["34", "36501", "month"],
     "MAI_USAGE_LEDGER_DAYS": ["34", "36501", "month"],
+    "MAI_USAGE_EXPORT_FOLDER": ["exports", "./exports", "~/exports"],
+    "MAI_USAGE_EXPORT_REPORTS": ["daily,weekly", "daily,daily", "daily;focus"],
+    "MAI_USAGE_EXPORT_FORMATS": ["pdf", "csv,,xlsx", "csv,csv"],
 }
 
 
@@ -60,9 +81,10 @@ def test_a_wrong_value_is_named(name: str, value: str) -> None:
 
 def test_every_setting_that_can_be_wrong_has_its_bad_input() -> None:
     # Whether a URL can be used is for those to say who connect, and tested there; the host's secret
-    # is whatever the host takes.
+    # is whatever the host takes, and OpenTelemetry takes what it does not know for false.
     assert {setting.name for setting in SETTINGS} - set(BAD) == {
         "MAI_USAGE_DATABASE_URL",
+        "OTEL_SDK_DISABLED",
         "WEBUI_SECRET_KEY",
     }
 

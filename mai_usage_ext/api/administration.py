@@ -6,18 +6,25 @@ from typing import Any
 from fastapi import APIRouter
 
 from mai_usage_ext.api.access import Door
+from mai_usage_ext.api.alerts import add_alert_routes
 from mai_usage_ext.api.audit import add_audit_routes
 from mai_usage_ext.api.broadcast import add_broadcast_routes
 from mai_usage_ext.api.clients import add_client_routes
+from mai_usage_ext.api.debug import add_debug_routes
+from mai_usage_ext.api.exports import add_export_routes
 from mai_usage_ext.api.keys import add_key_routes
 from mai_usage_ext.api.members import add_member_routes
 from mai_usage_ext.api.pricing import add_pricing_routes
 from mai_usage_ext.api.problems import problem_route
 from mai_usage_ext.api.rate_limits import RateLimiter
+from mai_usage_ext.api.rates import add_rate_routes
 from mai_usage_ext.api.reconciliation import add_reconciliation_routes
 from mai_usage_ext.api.services import Provide
 from mai_usage_ext.api.settings import add_setting_routes
+from mai_usage_ext.api.statements import add_statement_routes
 from mai_usage_ext.api.usage import PREFIX
+from mai_usage_ext.api.usage_reports import add_usage_report_routes
+from mai_usage_ext.api.webhooks import add_webhook_routes
 
 __all__ = ["admin_router"]
 
@@ -48,8 +55,15 @@ def admin_router(
         add_member_routes,
         add_pricing_routes,
         add_audit_routes,
+        add_alert_routes,
         add_reconciliation_routes,
         add_broadcast_routes,
+        add_debug_routes,
+        add_usage_report_routes,
+        add_export_routes,
+        add_statement_routes,
+        add_rate_routes,
+        add_webhook_routes,
     ):
         add_routes(router, door)
     return router

@@ -8,11 +8,14 @@ from fastapi import APIRouter
 from mai_usage_ext.api.access import Door
 from mai_usage_ext.api.documents import problems
 from mai_usage_ext.api.events import add_event_routes
+from mai_usage_ext.api.exports import add_own_export_routes
+from mai_usage_ext.api.health import add_health_routes
+from mai_usage_ext.api.my_usage import add_my_usage_routes
 from mai_usage_ext.api.problems import problem, problem_route
 from mai_usage_ext.api.rate_limits import RateLimiter
-from mai_usage_ext.api.schemas.usage import HealthOut, MyOrganizationOut, TodayUsageOut
+from mai_usage_ext.api.schemas.usage import MyOrganizationOut, TodayUsageOut
 from mai_usage_ext.api.services import ApiServices, Provide
-from mai_usage_ext.ports import Actor
+from mai_usage_ext.api.statements import add_my_statement_routes
 
 __all__ = ["ALIAS", "PREFIX", "ApiServices", "nothing_else_router", "usage_router"]
 
@@ -52,7 +55,9 @@ def usage_router(
         """Today, this month and thirty days of the user's organization."""
         found = services()
         place = found.directory.organization_of(str(user.id))
-        return MyOrganizationOut.of(found.reports.organization(place.organization))
+        report = found.reports.organization(place.organization)
+        is_admin = getattr(user, "role", None) == "admin"
+        return MyOrganizationOut.of(report, hint=found.zero_usage.hint(report, is_admin=is_admin))
 
     @router.get(
         "/usage/my-organization/today", response_model=TodayUsageOut, responses=problems(404)
@@ -64,13 +69,12 @@ def usage_router(
         usage, as_of_ms = found.reports.today(place.organization)
         return TodayUsageOut.at(place.organization.id, usage, as_of_ms)
 
+    add_my_usage_routes(router, door)
     add_event_routes(router, door)
+    add_own_export_routes(router, door)
+    add_my_statement_routes(router, door)
 
-    @router.get("/health", response_model=HealthOut, responses=problems(404))
-    def health(_actor: Actor = door.admin) -> HealthOut:
-        """The meter's own state, for admins; to everyone else there is no such page."""
-        return HealthOut.of(services().health.look())
-
+    add_health_routes(router, door)
     return router
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from mai_usage_ext.api.administration import admin_router
 from mai_usage_ext.api.assets import assets_router, loader_route
 from mai_usage_ext.api.broadcast import broadcast_router
+from mai_usage_ext.api.metrics import monitoring_router
 from mai_usage_ext.api.rate_limits import RateLimiter
 from mai_usage_ext.api.services import ApiServices
 from mai_usage_ext.api.usage import ALIAS, PREFIX, nothing_else_router, usage_router
@@ -18,6 +19,7 @@ from mai_usage_ext.bootstrap.workbench import open_workbench
 from mai_usage_ext.errors import ConfigurationError, NotRunning, UsageError
 from mai_usage_ext.host.attachment import Attachment
 from mai_usage_ext.host.keys import HostKeys
+from mai_usage_ext.host.notifications import HostNotifications
 from mai_usage_ext.host.outbound import Outbound
 from mai_usage_ext.host.seams import Seams, find_seams, prototype_in_host
 from mai_usage_ext.host.serving import host_app
@@ -87,6 +89,14 @@ class Installation:
                 in_schema=prefix == PREFIX,
                 limiter=self._limiter,
             ),
+            monitoring_router(
+                self._services,
+                verified_user=self._seams.get_verified_user,
+                token=self._settings.metrics_token,
+                prefix=prefix,
+                in_schema=prefix == PREFIX,
+                limiter=self._limiter,
+            ),
             assets_router(prefix, limiter=self._limiter),
             nothing_else_router(prefix, limiter=self._limiter),
         ]
@@ -122,6 +132,7 @@ class Installation:
                 host_users=lambda: HostPeople(loop),
                 prototype=prototype_in_host(),
                 rate_limit_trouble=lambda: self._limiter.trouble,
+                host_notices=lambda: HostNotifications(self._app, loop),
             )
             self._meter = meter
             await meter.start()

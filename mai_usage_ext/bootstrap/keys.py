@@ -7,11 +7,13 @@ from mai_usage_ext.bootstrap.workbench import Workbench
 from mai_usage_ext.openrouter.management import ManagementClient
 from mai_usage_ext.ports import SystemClock
 from mai_usage_ext.services.key_check import KeyCheck
+from mai_usage_ext.services.key_events import KeyEvents
 from mai_usage_ext.services.key_making import KeyMaker
 from mai_usage_ext.services.key_terms import LOOKAHEAD_MS, KeyPolicy
 from mai_usage_ext.services.key_upkeep import KeyUpkeep
 from mai_usage_ext.services.keys import Keys
 from mai_usage_ext.settings import Settings
+from mai_usage_ext.storage.events import EventRows
 
 __all__ = ["wire_keys"]
 
@@ -29,6 +31,7 @@ def wire_keys(
 
     common: dict[str, Any] = {
         "audit": bench.audit,
+        "events": KeyEvents(EventRows(bench.database), clock=clock),
         "unit_of_work": bench.unit_of_work,
         "clock": clock,
         "changed": lambda _organization_id: changed(),

@@ -8,28 +8,43 @@ import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from mai_usage_ext.api.services import ApiServices
+from mai_usage_ext.api.services import AlertServices, ApiServices
+from mai_usage_ext.bootstrap.alerts import wire_alerts
+from mai_usage_ext.bootstrap.billing import wire_billing
+from mai_usage_ext.bootstrap.debugging import key_of_host, wire_debugging
+from mai_usage_ext.bootstrap.exports import wire_exports
+from mai_usage_ext.bootstrap.health import MeterParts, wire_health, wire_metrics
 from mai_usage_ext.bootstrap.jobs import Jobs, jobs_of
 from mai_usage_ext.bootstrap.keys import wire_keys
 from mai_usage_ext.bootstrap.reconciliation import wire_broadcast, wire_reconciliation
 from mai_usage_ext.bootstrap.sharing import messages_of, redis_place
+from mai_usage_ext.bootstrap.tracing import tracing_of
+from mai_usage_ext.bootstrap.usage import wire_usage
+from mai_usage_ext.bootstrap.webhooks import wire_webhooks
 from mai_usage_ext.bootstrap.workbench import Workbench, open_workbench
 from mai_usage_ext.host.gate import Gate
 from mai_usage_ext.host.outbound import Outbound
 from mai_usage_ext.host.serving import server_is_stopping
 from mai_usage_ext.openrouter.client import OpenRouterClient
 from mai_usage_ext.openrouter.prices import PriceBook
-from mai_usage_ext.ports import Hold, HostUsers, LookupKeys, NoKeys, SystemClock
+from mai_usage_ext.ports import (
+    Hold,
+    HostUsers,
+    LookupKeys,
+    NoKeys,
+    SystemClock,
+)
+from mai_usage_ext.ports.alerts import HostNotices
 from mai_usage_ext.ports.messages import Topic
 from mai_usage_ext.services.admission import Admission
 from mai_usage_ext.services.call_keys import CallKeys
 from mai_usage_ext.services.directory import Directory
-from mai_usage_ext.services.health import HealthCheck
-from mai_usage_ext.services.key_check import KeyCheck
 from mai_usage_ext.services.live import LiveUsage
+from mai_usage_ext.services.meter_counts import MeterCounts
 from mai_usage_ext.services.recording import Recording
 from mai_usage_ext.services.reports import Reports
 from mai_usage_ext.services.settlement import Settlement
+from mai_usage_ext.services.zero_usage import ZeroUsage
 from mai_usage_ext.settings import Settings
 from mai_usage_ext.storage.live import LiveRows
 from mai_usage_ext.storage.writer import LedgerWriter
@@ -74,6 +89,7 @@ class Meter:
         host_users: Callable[[], HostUsers | None] = lambda: None,
         prototype: bool = False,
         rate_limit_trouble: Callable[[], str | None] = lambda: None,
+        host_notices: Callable[[], HostNotices | None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._host_database_url = host_database_url
@@ -81,6 +97,7 @@ class Meter:
         self._host_users = host_users
         self._prototype = prototype
         self._rate_limit_trouble = rate_limit_trouble
+        self._host_notices = host_notices
         self._messages = messages_of(settings)
         self._clock = SystemClock()
         self._stop: list[Callable[[], object]] = []
@@ -123,8 +140,10 @@ class Meter:
         prices: PriceBook,
     ) -> None:
         live, call_keys = bench.live_settings, CallKeys()
+        tracing = tracing_of(self._settings)
         owner = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
-        ledger = self._started_ledger(bench, owner)
+        counts = MeterCounts(clock=self._clock)
+        ledger = self._started_ledger(bench, owner, counts)
         keys, key_check = wire_keys(bench, self._settings, changed=self._forget_places)
         settlement = Settlement(
             bench.holds,
@@ -136,6 +155,9 @@ class Meter:
         )
         reconciliation = wire_reconciliation(bench, self._settings, ledger)
         broadcast = wire_broadcast(bench, self._settings, ledger, reconciliation)
+        webhooks, deliveries = wire_webhooks(bench, self._settings)
+        alerts = wire_alerts(bench, self._settings, host=self._host_notices())
+        billing = wire_billing(bench, self._settings)
         jobs = jobs_of(
             bench,
             self._settings,
@@ -145,6 +167,10 @@ class Meter:
             key_check=key_check,
             reconciliation=reconciliation,
             broadcast=broadcast,
+            deliveries=deliveries,
+            alerts=alerts,
+            billing=billing,
+            tracing=tracing,
             at_end=client.close,
         )
         jobs.thread.start()
@@ -169,6 +195,8 @@ class Meter:
             call_keys,
             commit_wait_s=lambda: live.current.hold_wait_ms / 1000,
             refuses_unknown=self._settings.on_start_failure == "block",
+            tracing=tracing,
+            waited=counts.hold_waits.note,
         )
         self._stop.append(self.gate.close)
         reports = Reports(bench.usage, bench.holds, clock=self._clock)
@@ -180,10 +208,15 @@ class Meter:
             is_stopping=server_is_stopping,
         )
         self._stop.append(live_usage.close)
+        parts = self._parts(ledger, counts, jobs, alerts.services)
         self.services = ApiServices(
             directory=directory,
             reports=reports,
-            health=self._health(bench, ledger, jobs, key_check),
+            usage=wire_usage(bench, price_of=prices.of),
+            health=wire_health(bench, self._settings, parts, key_check),
+            metrics=wire_metrics(bench, self._settings, parts),
+            zero_usage=ZeroUsage(counts.look, base_urls=self._settings.base_urls),
+            debug=wire_debugging(bench, self._settings, key=key_of_host(host_keys)),
             organizations=bench.organizations,
             members=bench.members,
             pricing=bench.pricing,
@@ -193,8 +226,13 @@ class Meter:
             live_settings=live,
             live_usage=live_usage,
             limit_events=bench.limit_events,
+            alerts=alerts.services,
             reconciliation=reconciliation,
             broadcast=broadcast,
+            exports=wire_exports(bench),
+            billing=billing,
+            webhooks=webhooks,
+            deliveries=deliveries,
         )
         self._listen(self.services)
 
@@ -204,41 +242,29 @@ class Meter:
         def of_changes(_names: frozenset[str]) -> None:
             services.directory.forget()
             services.live_settings.reload()
+            services.alerts.rules.reload()
             services.live_usage.hurry()
 
         self._messages.start({Topic.CHANGES: of_changes, Topic.USAGE: services.live_usage.hurry})
         self._stop.append(self._messages.stop)
 
-    def _health(
-        self, bench: Workbench, ledger: LedgerWriter, jobs: Jobs, key_check: KeyCheck
-    ) -> HealthCheck:
-        def of_the_settings() -> str | None:
-            problems = bench.live_settings.view().problems
-            return f"settings: {'; '.join(problems)}" if problems else None
-
-        def of_the_keys() -> str | None:
-            report = key_check.last_report()
-            return None if report is None else report.trouble
-
-        return HealthCheck(
-            ledger,
-            bench.holds,
+    def _parts(
+        self, ledger: LedgerWriter, counts: MeterCounts, jobs: Jobs, alerts: AlertServices
+    ) -> MeterParts:
+        return MeterParts(
+            ledger=ledger,
+            counts=counts,
             jobs=jobs.reports.look,
-            version=__version__,
+            jobs_are_alive=lambda: jobs.thread.is_alive,
             redis=None if redis_place(self._settings) is None else self._redis_troubles,
-            complaints=(
-                lambda: None if ledger.healthy else f"the writer fails: {ledger.last_error}",
-                lambda: None if jobs.thread.is_alive else "the job thread is not running",
-                of_the_settings,
-                of_the_keys,
-            ),
+            complaints={"notifications": alerts.notifications.trouble},
         )
 
     def _redis_troubles(self) -> list[str]:
         troubles = (self._messages.trouble, self._rate_limit_trouble())
         return [trouble for trouble in troubles if trouble is not None]
 
-    def _started_ledger(self, bench: Workbench, owner: str) -> LedgerWriter:
+    def _started_ledger(self, bench: Workbench, owner: str, counts: MeterCounts) -> LedgerWriter:
         ledger = LedgerWriter(
             bench.database,
             owner=owner,
@@ -246,8 +272,9 @@ class Meter:
             version=__version__,
             queue_size=self._settings.queue_size,
             lease_ms=self._settings.lease_ms,
-            thresholds=lambda: bench.live_settings.current.alert_thresholds,
+            marks=bench.alert_rules.marks,
             ended=lambda names: self._messages.tell(Topic.USAGE, names),
+            observer=counts,
         )
         ledger.start()
         self._stop.append(lambda: _drain(ledger))
@@ -255,12 +282,14 @@ class Meter:
 
 
 @asynccontextmanager
-async def metering(settings: Settings) -> AsyncIterator[Meter]:
+async def metering(
+    settings: Settings, *, host_database_url: str | None = None
+) -> AsyncIterator[Meter]:
     """The meter in a program that is not Open WebUI: every call to a metered base URL.
 
     ``mai_usage_ext.host.caller.current_caller`` tells it who calls.
     """
-    meter = Meter(settings, host_database_url=None, host_keys=NoKeys)
+    meter = Meter(settings, host_database_url=host_database_url, host_keys=NoKeys)
     outbound = Outbound(
         settings.base_urls,
         on_start_failure=settings.on_start_failure,

@@ -7,6 +7,7 @@ from typing import Any
 
 from mai_usage_ext.errors import ConfigurationError
 from mai_usage_ext.ports import AnybodyIsKnown, HostUsers, SystemClock, UnitOfWork, Vault
+from mai_usage_ext.services.alert_rules import AlertRules
 from mai_usage_ext.services.audit import Audit
 from mai_usage_ext.services.limit_events import LimitEvents
 from mai_usage_ext.services.live_settings import LiveSettings
@@ -15,6 +16,7 @@ from mai_usage_ext.services.newcomers import Newcomers
 from mai_usage_ext.services.organizations import OrganizationDefaults, Organizations
 from mai_usage_ext.services.pricing import Pricing
 from mai_usage_ext.settings import Settings
+from mai_usage_ext.storage.alert_rules import AlertRuleRows
 from mai_usage_ext.storage.audit import AuditRows
 from mai_usage_ext.storage.database import close_database, open_database
 from mai_usage_ext.storage.holds import HoldRows
@@ -43,6 +45,7 @@ class Workbench:
     default_id: str | None
     vault: Vault
     unit_of_work: UnitOfWork
+    users: HostUsers
     # stores
     organization_rows: OrganizationRows
     key_rows: KeyRows
@@ -53,6 +56,7 @@ class Workbench:
     audit: Audit
     live_settings: LiveSettings
     limit_events: LimitEvents
+    alert_rules: AlertRules
     organizations: Organizations
     members: Members
     newcomers: Newcomers
@@ -141,11 +145,21 @@ def _workbench(
         **common,
     }
     events, price_rows = LimitEventRows(database), PriceRows(database)
+    alert_rules = AlertRules(
+        AlertRuleRows(database),
+        default_thresholds=lambda: live.current.alert_thresholds,
+        organization_exists=lambda one: (
+            organization_rows.get(one, at_ms=clock.now_ms()) is not None
+        ),
+        **common,
+    )
+    alert_rules.reload()
     return Workbench(
         database=database,
         default_id=default_id,
         vault=vault,
         unit_of_work=unit_of_work,
+        users=users,
         organization_rows=organization_rows,
         key_rows=KeyRows(database, vault),
         stored_prices=StoredPriceRows(database),
@@ -154,11 +168,13 @@ def _workbench(
         audit=audit,
         live_settings=live,
         limit_events=LimitEvents(events),
+        alert_rules=alert_rules,
         organizations=Organizations(
             organization_rows,
             prices=price_rows,
             events=events,
             defaults=lambda: _defaults(live),
+            marks=alert_rules.marks,
             **common,
         ),
         members=Members(on_change=on_change, **people),
@@ -173,5 +189,4 @@ def _defaults(live: LiveSettings) -> OrganizationDefaults:
         rate_micro=current.default_rate_micro,
         billing_currency=current.billing_currency,
         time_zone=current.time_zone,
-        alert_thresholds=current.alert_thresholds,
     )

@@ -89,7 +89,8 @@ async def _send_held(
 ) -> Any:
     """Dispatch one held call, and put a watch on its answer."""
     try:
-        response = await send(session, method, url, **kwargs)
+        with call.sending():
+            response = await send(session, method, url, **kwargs)
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         # The connection was never made.
         call.not_sent(type(error).__name__)

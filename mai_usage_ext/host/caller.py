@@ -8,9 +8,10 @@ __all__ = ["Caller", "current_caller"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """The host's user id, and why the call is made (``chat``, ``title``, ``tags`` …) if known."""
+    """The host's user id, and why the call is made (``chat``, ``title``, ``tags`` …) if known. The
+    meter's own test calls are of nobody."""
 
-    user_id: str
+    user_id: str | None
     purpose: str | None = None
 
 

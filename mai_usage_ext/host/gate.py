@@ -6,18 +6,30 @@ wait for them without holding up their event loop, threads by standing still.
 
 import asyncio
 import functools
+import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from yarl import URL
+
 from mai_usage_ext.errors import NoOrganization, Refused, StorageError
 from mai_usage_ext.guard import shielded, swallow, tally
 from mai_usage_ext.host.caller import current_caller
 from mai_usage_ext.host.request import MAX_TOKENS_OF, OutgoingBody, bearer_of, with_bearer
+from mai_usage_ext.metering.estimate import Request
 from mai_usage_ext.metering.routes import Shape
 from mai_usage_ext.ports import Hold, Verdict
+from mai_usage_ext.ports.tracing import (
+    CallEnd,
+    CallOutcome,
+    CallStart,
+    CallTrace,
+    NoTracing,
+    Tracing,
+)
 from mai_usage_ext.services.admission import Admission, Dispatch
 from mai_usage_ext.services.call_keys import CallKeys
 from mai_usage_ext.services.directory import Directory, Placement
@@ -41,6 +53,19 @@ class _Wait:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wish:
+    """One call as it is asked for, and what was read of it."""
+
+    placement: Placement
+    shape: Shape
+    kwargs: dict[str, Any]
+    body: OutgoingBody
+    request: Request
+    purpose: str
+    may_swap: bool
+
+
 _T = TypeVar("_T")
 _Steps = Generator[_Wait, None, _T]
 
@@ -57,6 +82,8 @@ class Gate:
         *,
         commit_wait_s: Callable[[], float],
         refuses_unknown: bool,
+        tracing: Tracing | None = None,
+        waited: Callable[[float], None] | None = None,
     ) -> None:
         self.recording = recording
         self.call_keys = call_keys
@@ -64,6 +91,9 @@ class Gate:
         self._directory = directory
         self._admission = admission
         self._refuses_unknown = refuses_unknown
+        self._tracing = tracing or NoTracing()
+        # Told how many seconds a call waited for its hold.
+        self._waited = waited
         self._loop = asyncio.get_running_loop()
         # Threads of our own: while a database is locked they wait, and the host's must not. Reading
         # goes on then, so it does not queue up behind what waits to write.
@@ -98,6 +128,20 @@ class Gate:
         for a bounded time."""
         return _in_a_thread(self._admission_of(shape, kwargs, may_swap=may_swap))
 
+    def traced(self, hold: Hold, shape: Shape, url: URL) -> CallTrace:
+        """The trace of a call that is about to be sent."""
+        return self._tracing.call(
+            CallStart(
+                shape=shape,
+                model=hold.model,
+                organization_id=hold.organization_id,
+                purpose=hold.purpose,
+                hold_id=hold.id,
+                server=url.host,
+                port=url.port,
+            )
+        )
+
     def later(self, seconds: float, call: Callable[..., object], *args: Any) -> None:
         """Run something on the process's event loop, asked for from any thread."""
         self.soon(functools.partial(self._loop.call_later, seconds, call, *args))
@@ -129,7 +173,17 @@ class Gate:
             tally.warn("calls of unknown kind", "an unknown POST goes upstream; it is metered")
         purpose = (caller.purpose if caller else None) or _default_purpose(shape)
         try:
-            return (yield from self._held(placement, shape, kwargs, purpose, may_swap=may_swap))
+            body = OutgoingBody(kwargs)
+            wish = _Wish(
+                placement=placement,
+                shape=shape,
+                kwargs=kwargs,
+                body=body,
+                request=body.read(shape),
+                purpose=purpose,
+                may_swap=may_swap,
+            )
+            return (yield from self._held(wish))
         except Refused:
             raise
         except Exception as error:  # noqa: BLE001 - the guest contract, as in shielded()
@@ -137,31 +191,37 @@ class Gate:
             self._admission.unmetered(placement)
             return None
 
-    def _held(
-        self,
-        placement: Placement,
-        shape: Shape,
-        kwargs: dict[str, Any],
-        purpose: str,
-        *,
-        may_swap: bool,
-    ) -> _Steps[Admitted]:
-        body = OutgoingBody(kwargs)
+    def _held(self, wish: _Wish) -> _Steps[Admitted]:
+        try:
+            return (yield from self._decided(wish))
+        except Refused as refused:
+            trace = self._tracing.call(
+                CallStart(
+                    shape=wish.shape,
+                    model=wish.request.model or "",
+                    organization_id=wish.placement.organization.id,
+                    purpose=wish.purpose,
+                )
+            )
+            trace.ended(CallEnd(outcome=CallOutcome.REFUSED, error=str(refused.code)))
+            raise
+
+    def _decided(self, wish: _Wish) -> _Steps[Admitted]:
         application = self._admission.apply(
-            placement,
-            body.read(shape),
-            purpose=purpose,
-            may_cut=body.is_object and shape in MAX_TOKENS_OF,
-            bearer=bearer_of(kwargs.get("headers")),
-            may_swap=may_swap,
+            wish.placement,
+            wish.request,
+            purpose=wish.purpose,
+            may_cut=wish.body.is_object and wish.shape in MAX_TOKENS_OF,
+            bearer=bearer_of(wish.kwargs.get("headers")),
+            may_swap=wish.may_swap,
         )
         verdict = None
         try:
-            verdict = yield from self._in_time(application.decided, placement)
+            verdict = yield from self._in_time(application.decided, wish.placement)
             if verdict is None and application.decided is not None:
                 self._admission.let_go(application)
             dispatch = self._admission.decide(application, verdict)
-            changed = _changed(kwargs, body, dispatch, shape, may_swap=may_swap)
+            changed = _changed(wish, dispatch)
         except BaseException as error:
             # Refused, or the reader went away while waiting: nothing was sent.
             if verdict is None or verdict.granted_pusd is not None:
@@ -216,9 +276,12 @@ class Gate:
         """The verdict, or ``None`` when it does not come in time."""
         if decided is None:
             return None
+        began = time.perf_counter()
         if not decided.done():
             patience = _PATIENCE if placement.blocks_on_meter_failure else 1
             yield _Wait(decided, self.commit_wait_s * patience)
+        if self._waited is not None:
+            self._waited(time.perf_counter() - began)
         return decided.result() if decided.done() and decided.exception() is None else None
 
 
@@ -261,22 +324,15 @@ def _looked_at(waiter: "asyncio.Future[Any]") -> None:
         waiter.exception()
 
 
-def _changed(
-    kwargs: dict[str, Any],
-    body: OutgoingBody,
-    dispatch: Dispatch,
-    shape: Shape,
-    *,
-    may_swap: bool,
-) -> dict[str, Any]:
+def _changed(wish: _Wish, dispatch: Dispatch) -> dict[str, Any]:
     """The request with the organization's key, the user's name and a bound on the answer."""
     fields: dict[str, Any] = {}
     if dispatch.user is not None:
         fields["user"] = dispatch.user
-    if dispatch.max_tokens is not None and shape in MAX_TOKENS_OF:
-        fields[MAX_TOKENS_OF[shape]] = dispatch.max_tokens
-    changed = body.with_fields(kwargs, fields)
-    if dispatch.bearer is not None and may_swap:
+    if dispatch.max_tokens is not None and wish.shape in MAX_TOKENS_OF:
+        fields[MAX_TOKENS_OF[wish.shape]] = dispatch.max_tokens
+    changed = wish.body.with_fields(wish.kwargs, fields)
+    if dispatch.bearer is not None and wish.may_swap:
         changed = with_bearer(changed, dispatch.bearer)
     return changed
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from mai_usage_ext.guard import shielded
@@ -9,6 +10,7 @@ from mai_usage_ext.host.gate import Gate
 from mai_usage_ext.host.watch import Later, Watch
 from mai_usage_ext.metering.answers import identifier
 from mai_usage_ext.ports import Hold
+from mai_usage_ext.ports.tracing import UNTRACED, CallTrace
 
 __all__ = ["Headers", "HeldCall"]
 
@@ -22,22 +24,29 @@ class Headers(Protocol):
 class HeldCall:
     """``gate`` and ``hold``, about to be sent; never raises into the client."""
 
-    __slots__ = ("_hold", "_started_at", "gate")
+    __slots__ = ("_hold", "_started_at", "_trace", "gate")
 
-    def __init__(self, gate: Gate, hold: Hold) -> None:
+    def __init__(self, gate: Gate, hold: Hold, trace: CallTrace = UNTRACED) -> None:
         self.gate = gate
         self._hold = hold
+        self._trace = trace
         self._started_at = time.monotonic()
+
+    def sending(self) -> AbstractContextManager[object]:
+        """Around the dispatch: what others trace of it belongs to this call."""
+        return self._trace.current()
 
     def not_sent(self, reason: str) -> None:
         """Nothing reached a model, so the provider cannot have billed anything."""
         with shielded("recording a call that was not sent"):
-            self.gate.recording.not_billed(self._hold, reason=reason)
+            self.gate.recording.not_billed(
+                self._hold, reason=reason, error=reason, trace=self._trace
+            )
 
     def died(self, error: BaseException) -> None:
         """It ended before anything of an answer was seen; it may have been billed."""
         with shielded("recording a call that died"):
-            self.gate.recording.lost(self._hold, reason=type(error).__name__)
+            self.gate.recording.lost(self._hold, reason=type(error).__name__, trace=self._trace)
 
     def answered(
         self,
@@ -69,7 +78,9 @@ class HeldCall:
         """Whoever only names another place has not been to a model."""
         if header_id is not None or not 300 <= status < 400:
             return False
-        self.gate.recording.not_billed(self._hold, reason=f"redirected with {status}")
+        self.gate.recording.not_billed(
+            self._hold, reason=f"redirected with {status}", trace=self._trace
+        )
         return True
 
     def _watch(
@@ -83,6 +94,7 @@ class HeldCall:
             header_id=header_id,
             is_stream="text/event-stream" in (content_type or ""),
             started_at=self._started_at,
+            trace=self._trace,
             **options,
         )
 

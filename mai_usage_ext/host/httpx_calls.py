@@ -87,7 +87,8 @@ class _Package:
                 return original(transport, request)
             call, changed = admitted
             try:
-                response = original(transport, self._request(request, kwargs, changed))
+                with call.sending():
+                    response = original(transport, self._request(request, kwargs, changed))
             except BaseException as error:
                 self._failed(call, error)
                 raise
@@ -112,7 +113,9 @@ class _Package:
                 return await original(transport, request)
             call, changed = admitted
             try:
-                response = await original(transport, self._request(request, kwargs, changed))
+                with call.sending():
+                    outgoing = self._request(request, kwargs, changed)
+                    response = await original(transport, outgoing)
             except BaseException as error:
                 self._failed(call, error)
                 raise

@@ -12,6 +12,7 @@ from mai_usage_ext.metering.answers import Answer, Ending, read_body
 from mai_usage_ext.metering.money import parse_json
 from mai_usage_ext.metering.stream import StreamWatcher
 from mai_usage_ext.ports import Hold, Source
+from mai_usage_ext.ports.tracing import UNTRACED, CallTrace
 from mai_usage_ext.services.entries import Timing
 from mai_usage_ext.services.recording import Recording
 
@@ -54,6 +55,7 @@ class Watch:
         "_started_at",
         "_status",
         "_stream",
+        "_trace",
         "is_finished",
     )
 
@@ -66,6 +68,7 @@ class Watch:
         header_id: str | None,
         is_stream: bool,
         started_at: float,
+        trace: CallTrace = UNTRACED,
         later: Later | None = None,
         decode: Callable[[bytes], bytes] | None = None,
     ) -> None:
@@ -79,6 +82,7 @@ class Watch:
         self._parts: list[bytes] = []
         self._size = 0
         self._started_at = started_at
+        self._trace = trace
         self._first_byte_at: float | None = None
         self._identified = False
         self._identifying: asyncio.TimerHandle | None = None
@@ -128,6 +132,7 @@ class Watch:
                 source=Source.STREAM if self._stream is not None else Source.BODY,
                 timing=self._timing(),
                 status=self._status,
+                trace=self._trace,
             )
         self._parts.clear()
         return self._commit

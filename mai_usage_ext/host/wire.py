@@ -58,7 +58,7 @@ class Wire:
         if gate is not None:
             with _our_fault():
                 admitted = await gate.admit(shape, kwargs, may_swap=self._may_swap(url))
-        return _held(gate, admitted)
+        return _held(gate, admitted, shape, url)
 
     def admit_in_thread(
         self, shape: Shape, kwargs: dict[str, Any], *, url: URL
@@ -69,7 +69,7 @@ class Wire:
             with _our_fault():
                 may_swap = self._may_swap(url)
                 admitted = gate.admit_in_thread(shape, kwargs, may_swap=may_swap)
-        return _held(gate, admitted)
+        return _held(gate, admitted, shape, url)
 
     def _may_swap(self, url: URL) -> bool:
         return bool(url.origin() == self._key_origin)
@@ -93,12 +93,14 @@ def _our_fault() -> Iterator[None]:
         swallow("admitting a call", error)
 
 
-def _held(gate: Gate | None, admitted: Admitted | None) -> tuple[HeldCall, dict[str, Any]] | None:
+def _held(
+    gate: Gate | None, admitted: Admitted | None, shape: Shape, url: URL
+) -> tuple[HeldCall, dict[str, Any]] | None:
     if gate is None or admitted is None:
         tally.warn("calls unmetered", "a call went upstream unmetered")
         return None
     hold, changed = admitted
-    return HeldCall(gate, hold), changed
+    return HeldCall(gate, hold, gate.traced(hold, shape, url)), changed
 
 
 def _plain(url: str) -> str:

@@ -16,13 +16,17 @@ _FEWEST_TOKENS = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPrice:
-    """Picodollars per token, request and image, and the most tokens the model answers with."""
+    """Picodollars per token, request and image, and the most tokens the model answers with.
+
+    ``cache_read_pusd`` is of a token that the model has in its cache; estimates do without it.
+    """
 
     prompt_pusd: int
     completion_pusd: int
     request_pusd: int = 0
     image_pusd: int = 0
     max_completion_tokens: int | None = None
+    cache_read_pusd: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

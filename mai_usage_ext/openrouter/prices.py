@@ -110,6 +110,7 @@ def read_price(model: Mapping[str, Any]) -> ModelPrice | None:
             request_pusd=_per_unit(pricing, "request"),
             image_pusd=_per_unit(pricing, "image"),
             max_completion_tokens=_most_tokens(model),
+            cache_read_pusd=_cached(pricing),
         )
     except BadInput:
         return None
@@ -118,6 +119,14 @@ def read_price(model: Mapping[str, Any]) -> ModelPrice | None:
 def _per_token(pricing: Mapping[str, Any], name: str) -> int:
     """Raises ``BadInput``, also where the price is missing."""
     return _bounded(pricing.get(name), name, most_pusd=_MAX_TOKEN_PUSD)
+
+
+def _cached(pricing: Mapping[str, Any]) -> int | None:
+    """``None`` where there is no such price, or none that makes sense: nothing is held by it."""
+    try:
+        return _per_token(pricing, "input_cache_read")
+    except BadInput:
+        return None
 
 
 def _per_unit(pricing: Mapping[str, Any], name: str) -> int:

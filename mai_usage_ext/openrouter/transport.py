@@ -12,6 +12,7 @@ import aiohttp
 from mai_usage_ext.errors import UpstreamError
 from mai_usage_ext.guard import own_traffic
 from mai_usage_ext.metering.money import parse_json
+from mai_usage_ext.openrouter.contact import contacts
 
 __all__ = ["Transport", "without_secrets"]
 
@@ -53,9 +54,11 @@ class Transport:
                     method, self._base_url + path, headers=headers, data=data
                 ) as response:
                     text = await response.text()
-                    status = response.status
+                    status, date = response.status, response.headers.get("Date")
         except (aiohttp.ClientError, TimeoutError, UnicodeDecodeError, ValueError) as error:
+            contacts.failed(self._base_url, type(error).__name__)
             raise UpstreamError(f"no answer: {type(error).__name__}", status=0) from None
+        contacts.answered(self._base_url, status=status, date=date)
         if status >= 400:
             raise UpstreamError(f"{status}: {_message(text)}", status=status)
         return _object(text, status=status)

@@ -142,6 +142,10 @@ class KeyStore(Protocol):
 
     def set_problem(self, organization_id: str, problem: str | None) -> None: ...
 
+    def set_trouble(self, organization_id: str, problem: str) -> bool:
+        """The same; false where it is the key's problem already."""
+        ...
+
     def set_checked(
         self, organization_ids: Sequence[str], *, problem: str | None, now_ms: int
     ) -> None: ...

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mai_usage_ext.metering.limits import LimitEventKind
+from mai_usage_ext.metering.limits import LimitEventKind, MarkRule
 
 __all__ = ["LimitEventRecord", "LimitEventStore"]
 
@@ -37,8 +37,13 @@ class LimitEventStore(Protocol):
         spent_pusd: int,
         at_ms: int,
         user_id: str | None = None,
+        rule: MarkRule | None = None,
     ) -> None:
-        """Note it unless it is noted already for this limit and month."""
+        """Note it, and tell other systems, unless it is noted already for this limit and month.
+
+        ``month`` is a day for an amount of a day; ``limit_pusd`` is an amount's own. ``rule`` is
+        the one that sets the mark.
+        """
         ...
 
     def page(

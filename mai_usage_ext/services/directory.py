@@ -102,7 +102,8 @@ class Directory:
         placement = self.place(user_id)
         if not placement.is_assigned:
             raise NoOrganization(
-                "You do not belong to an organization yet. Ask your administrator to add you."
+                "You do not belong to an organization yet. Ask your administrator to add you: "
+                f"under Organizations, or by POST user-mappings with your user id {user_id}."
             )
         return placement
 

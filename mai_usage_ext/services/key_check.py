@@ -158,6 +158,11 @@ class _Run:
 
     def write_down(self) -> None:
         """What each organization's key has for a problem now, the sound ones in one go."""
+        for found in self.findings:
+            if found.kind in _NEEDS_SOMEBODY:
+                self._upkeep.note_trouble(
+                    found.organization_id, kind=found.kind, problem=found.detail
+                )
         now_ms = self._clock.now_ms()
         for problem in {None, *self._problems.values()}:
             alike = [name for name, found in self._problems.items() if found == problem]

@@ -23,6 +23,7 @@ from mai_usage_ext.ports import (
     UnitOfWork,
 )
 from mai_usage_ext.services.audit import Audit
+from mai_usage_ext.services.key_events import KeyEvents
 from mai_usage_ext.services.key_terms import KeyPolicy, new_name
 from mai_usage_ext.services.key_upkeep import KeyUpkeep, audited, is_refusal
 
@@ -50,6 +51,7 @@ class KeyMaker:
         policy: KeyPolicy,
         management_key: Callable[[], str | None],
         audit: Audit,
+        events: KeyEvents,
         unit_of_work: UnitOfWork,
         clock: Clock,
         changed: Callable[[str], None] = lambda _: None,
@@ -60,6 +62,7 @@ class KeyMaker:
         self._policy = policy
         self._management_key = management_key
         self._audit = audit
+        self._events = events
         self._unit_of_work = unit_of_work
         self._clock = clock
         self._changed = changed
@@ -118,6 +121,9 @@ class KeyMaker:
                     now_ms=now_ms,
                 ):
                     return False
+                self._events.made(
+                    facts, key_hash=key_hash, label=label, is_new=action != "key.rotated"
+                )
                 self._audit.record(
                     actor=actor,
                     action=action,

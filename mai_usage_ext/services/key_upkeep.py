@@ -16,6 +16,7 @@ from mai_usage_ext.ports import (
     UnitOfWork,
 )
 from mai_usage_ext.services.audit import Audit
+from mai_usage_ext.services.key_events import KeyEvents
 from mai_usage_ext.services.key_terms import KeyPolicy, differences
 
 __all__ = [
@@ -53,6 +54,7 @@ class KeyUpkeep:
         *,
         policy: KeyPolicy,
         audit: Audit,
+        events: KeyEvents,
         unit_of_work: UnitOfWork,
         clock: Clock,
         changed: Callable[[str], None] = lambda _: None,
@@ -61,6 +63,7 @@ class KeyUpkeep:
         self._management = management
         self._policy = policy
         self._audit = audit
+        self._events = events
         self._unit_of_work = unit_of_work
         self._clock = clock
         self._changed = changed
@@ -174,11 +177,18 @@ class KeyUpkeep:
         self._changed(facts.organization_id)
         return True
 
+    def note_trouble(self, organization_id: str, *, kind: str, problem: str) -> None:
+        """Keep what is wrong with a key, and tell of it unless that was known already."""
+        with self._unit_of_work():
+            if self._store.set_trouble(organization_id, problem):
+                self._events.trouble(organization_id, kind=kind, problem=problem)
+
     def _set_lost(self, facts: KeyFacts, actor: Actor) -> bool:
         with self._unit_of_work():
             if not self._store.set_state(facts, KeyState.LOST):
                 return False
             self._store.set_problem(facts.organization_id, LOST)
+            self._events.trouble(facts.organization_id, kind="lost", problem=LOST)
             self._audit.record(
                 actor=actor,
                 action="key.lost",

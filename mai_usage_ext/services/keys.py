@@ -20,6 +20,7 @@ from mai_usage_ext.ports import (
     UnitOfWork,
 )
 from mai_usage_ext.services.audit import Audit
+from mai_usage_ext.services.key_events import KeyEvents
 from mai_usage_ext.services.key_making import CHANGED_MEANWHILE, KeyMaker
 from mai_usage_ext.services.key_upkeep import (
     LOST,
@@ -53,6 +54,7 @@ class Keys:
         maker: KeyMaker,
         management_key: Callable[[], str | None],
         audit: Audit,
+        events: KeyEvents,
         unit_of_work: UnitOfWork,
         clock: Clock,
         changed: Callable[[str], None] = lambda _: None,
@@ -64,6 +66,7 @@ class Keys:
         self._maker = maker
         self._management_key = management_key
         self._audit = audit
+        self._events = events
         self._unit_of_work = unit_of_work
         self._clock = clock
         self._changed = changed
@@ -270,6 +273,8 @@ class Keys:
                 if not self._store.set_state(facts, state):
                     return False
                 self._store.set_problem(facts.organization_id, None)
+                if state is KeyState.DISABLED:
+                    self._events.disabled(facts)
                 self._audit.record(
                     actor=actor,
                     action=action,

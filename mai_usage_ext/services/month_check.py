@@ -12,7 +12,7 @@ from mai_usage_ext.metering.days import billing_day
 from mai_usage_ext.ports import Clock
 from mai_usage_ext.ports.months import MonthDifference, MonthTotalStore
 
-__all__ = ["MonthCheck"]
+__all__ = ["MonthCheck", "month_before"]
 
 
 class MonthCheck:
@@ -28,7 +28,7 @@ class MonthCheck:
         Raises ``StorageError`` at the end where a total differs, which makes the job one that
         fails: every process's health says so until a run finds nothing.
         """
-        since = _month_before(billing_day(self._clock.now_ms(), "UTC"))
+        since = month_before(billing_day(self._clock.now_ms(), "UTC"))
         organizations = await asyncio.to_thread(self._store.organizations)
         found: list[MonthDifference] = []
         for organization_id in organizations:
@@ -42,5 +42,5 @@ class MonthCheck:
         return len(organizations)
 
 
-def _month_before(day: date) -> date:
+def month_before(day: date) -> date:
     return (day.replace(day=1) - timedelta(days=1)).replace(day=1)

@@ -10,7 +10,7 @@ from typing import Any
 
 from mai_usage_ext.errors import BadInput, Conflict, NotFound, Outdated
 from mai_usage_ext.metering.days import billing_day, day_bounds_ms
-from mai_usage_ext.metering.limits import LimitEventKind, marks_passed
+from mai_usage_ext.metering.limits import LimitEventKind, Marks, marks_passed
 from mai_usage_ext.metering.money import (
     rate_to_decimal,
     usd_from_pusd,
@@ -40,11 +40,10 @@ class OrganizationDefaults:
     rate_micro: int
     billing_currency: str
     time_zone: str
-    alert_thresholds: Sequence[int] = ()
 
 
 class Organizations:
-    """``defaults`` is asked each time, since settings may change while we run."""
+    """``defaults`` and ``marks`` are asked each time, since settings may change while we run."""
 
     def __init__(
         self,
@@ -54,6 +53,7 @@ class Organizations:
         events: LimitEventStore,
         audit: Audit,
         defaults: Callable[[], OrganizationDefaults],
+        marks: Callable[[], Marks] = Marks,
         unit_of_work: UnitOfWork,
         clock: Clock,
     ) -> None:
@@ -62,6 +62,7 @@ class Organizations:
         self._events = events
         self._audit = audit
         self._defaults = defaults
+        self._marks = marks
         self._unit_of_work = unit_of_work
         self._clock = clock
 
@@ -187,8 +188,9 @@ class Organizations:
 
     def _note_passed(self, before: OrganizationRecord, limit_pusd: int, now_ms: int) -> None:
         """A lower limit may be passed by what is spent already."""
+        percents = self._marks().percents(before.id)
         for percent in marks_passed(
-            self._defaults().alert_thresholds,
+            percents,
             limit_pusd=limit_pusd,
             before_pusd=-1,
             after_pusd=before.spent_pusd,
@@ -201,6 +203,7 @@ class Organizations:
                 limit_pusd=limit_pusd,
                 spent_pusd=before.spent_pusd,
                 at_ms=now_ms,
+                rule=percents[percent],
             )
 
 

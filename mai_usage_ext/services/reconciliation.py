@@ -41,6 +41,7 @@ from mai_usage_ext.services.day_books import (
     is_lost,
 )
 from mai_usage_ext.services.findings import finding_of, is_used, tell
+from mai_usage_ext.services.gaps import Gaps
 from mai_usage_ext.services.identification import Identification
 
 __all__ = ["Reconciliation"]
@@ -94,10 +95,12 @@ class Reconciliation:
         activity: Activity,
         *,
         organizations: OrganizationStore,
+        gaps: Gaps,
         management_key: Callable[[], str | None],
         clock: Clock,
     ) -> None:
         self._store = store
+        self._gaps = gaps
         self._ledger = ledger
         self._activity = activity
         self._organizations = organizations
@@ -258,9 +261,7 @@ class Reconciliation:
                 seen.add(comparison.midnight)
             line = await self._settled(about, books, key_hash, comparison)
             if line is not None:
-                await asyncio.to_thread(self._store.save, line)
-                if line.is_below and line.finding is not Finding.WAITING:
-                    await asyncio.to_thread(self._store.alert, line)
+                await asyncio.to_thread(self._gaps.keep, line)
                 lines.append(line)
         nameless = [one for one in books.holds if not one.hold.key_hash]
         if about.given_up:

@@ -13,6 +13,8 @@ from typing import Any
 from mai_usage_ext.errors import BadInput
 from mai_usage_ext.metering.money import rate_to_decimal, usd_from_pusd
 from mai_usage_ext.ports import AssignmentRule, Role
+from mai_usage_ext.ports.rates import RateKind
+from mai_usage_ext.services.billing_values import BILLING_VALUES
 from mai_usage_ext.settings import SETTINGS, Setting, Settings
 
 __all__ = ["LIVE_SETTINGS", "PROVISIONING_KEY", "Effective", "LiveSetting", "masked_key"]
@@ -39,8 +41,17 @@ class Effective:
     default_hold_pusd: int
     hold_wait_ms: int
     alert_thresholds: tuple[int, ...]
+    alert_emails: tuple[str, ...]
     rate_limit: int
     assignment_rules: tuple[AssignmentRule, ...] = ()
+    seller_name: str = ""
+    seller_address: str = ""
+    seller_tax_id: str = ""
+    seller_email: str = ""
+    seller_note: str = ""
+    statement_prefix: str = "S"
+    auto_close_statements: str | None = None
+    fx_sources: tuple[tuple[str, RateKind], ...] = ()
 
     @classmethod
     def of(cls, settings: Settings) -> "Effective":
@@ -54,6 +65,7 @@ class Effective:
             default_hold_pusd=settings.default_hold_pusd,
             hold_wait_ms=settings.hold_wait_ms,
             alert_thresholds=settings.alert_thresholds,
+            alert_emails=settings.alert_emails,
             rate_limit=settings.rate_limit,
         )
 
@@ -127,6 +139,15 @@ def _marks(value: Any) -> str:
     if isinstance(value, str) or not isinstance(value, Sequence):
         raise ValueError("not a list")
     return ",".join(_whole(mark) for mark in value) or "off"
+
+
+def _listed_texts(value: Any) -> str:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise ValueError("not a list")
+    # A comma inside would make two of one.
+    if any(not isinstance(one, str) or not one.strip() or "," in one for one in value):
+        raise ValueError("not a list of texts")
+    return ",".join(value)
 
 
 def _like_environment(
@@ -237,6 +258,13 @@ LIVE_SETTINGS: Mapping[str, LiveSetting] = {
             show=list,
             expected="a list of up to ten whole percentages from 1 to 100",
         ),
+        _like_environment(
+            "alert_emails",
+            _ENVIRONMENT["alert_emails"],
+            text_of=_listed_texts,
+            show=list,
+            expected="a list of up to twenty e-mail addresses",
+        ),
         _like_environment("rate_limit", _ENVIRONMENT["rate_limit"], text_of=_whole, show=_same),
         LiveSetting(
             name="assignment_rules",
@@ -245,6 +273,12 @@ LIVE_SETTINGS: Mapping[str, LiveSetting] = {
             "a value, a client_org_id and, if you like, a role (member or manager)",
             parse=_rules,
             show=_shown_rules,
+        ),
+        *(
+            LiveSetting(
+                name=name, field=name, expected=one.expected, parse=one.parse, show=one.show
+            )
+            for name, one in BILLING_VALUES.items()
         ),
     )
 }

@@ -5,6 +5,7 @@ A value that cannot be used is reported with every other one in a single ``Confi
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
@@ -43,13 +44,27 @@ class Settings:
     redis_cluster: bool
     redis_key_prefix: str
     alert_thresholds: tuple[int, ...]
+    alert_emails: tuple[str, ...]
+    smtp_url: SecretStr | None
+    smtp_from: str
     rate_limit: int
     key_check_ms: int
     meter_httpx: bool
     meter_requests: bool
+    otel: bool
+    otel_disabled: bool
     seal_grace_ms: int
     ledger_days: int
     broadcast_secret: SecretStr | None
+    metrics_token: SecretStr | None
+    slow_query_ms: int
+    webhook_allow: tuple[str, ...]
+    webhook_http: bool
+    webhook_source: str
+    webhook_days: int
+    export_folder: Path | None
+    export_reports: tuple[str, ...]
+    export_formats: tuple[str, ...]
     given: frozenset[str] = frozenset()
 
     @classmethod

@@ -1,8 +1,10 @@
 """What a setting's text means. Each raises ``ValueError`` for what it cannot use; the table has the
 sentence that says what would be right."""
 
+import ipaddress
 import re
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -10,9 +12,13 @@ from pydantic import SecretStr
 from mai_usage_ext.metering.days import zone
 
 __all__ = [
+    "address",
+    "addresses",
+    "allowed_places",
     "any_secret",
     "base_urls",
     "currency",
+    "folder",
     "header_secret",
     "host_names",
     "key_prefix",
@@ -21,14 +27,24 @@ __all__ = [
     "organization_name",
     "redis_url",
     "secret",
+    "several_of",
+    "smtp_url",
     "switch",
     "thresholds",
+    "uri",
     "whole",
     "zone_name",
 ]
 
 _SHORTEST_KEY = 16
 _MOST_THRESHOLDS = 10
+_MOST_ADDRESSES = 20
+_LONGEST_ADDRESS = 254
+# ASCII without spaces, so that no header and no SMTP command could take it for anything else.
+_ADDRESS = re.compile(
+    r"(?!.*\.\.)(?!\.)(?!.*\.@)[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}"
+    r"@([A-Za-z0-9-]{1,63}\.)*[A-Za-z0-9-]{1,63}"
+)
 
 
 def switch(text: str) -> bool:
@@ -93,6 +109,27 @@ def one_of(*choices: str) -> Callable[[str], str]:
     return parse
 
 
+def several_of(*choices: str) -> Callable[[str], tuple[str, ...]]:
+    """Names separated by commas, each once, in the order given."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        names = tuple(name.strip().lower() for name in text.split(","))
+        if not set(names) <= set(choices) or len(set(names)) < len(names):
+            raise ValueError(text)
+        return names
+
+    return parse
+
+
+def folder(text: str) -> Path | None:
+    if not text:
+        return None
+    path = Path(text)
+    if not path.is_absolute() or "\0" in text:
+        raise ValueError(text)
+    return path
+
+
 def key_ring(text: str) -> tuple[SecretStr, ...]:
     """Keys separated by commas, newest first: each at least 16 characters long."""
     keys = [key.strip() for key in text.split(",")] if text else []
@@ -113,6 +150,34 @@ def thresholds(text: str) -> tuple[int, ...]:
     return tuple(sorted(marks))
 
 
+def address(text: str) -> str:
+    """An e-mail address, as it goes into an envelope and a header."""
+    if len(text) > _LONGEST_ADDRESS or not _ADDRESS.fullmatch(text):
+        raise ValueError(text)
+    return text
+
+
+def addresses(text: str) -> tuple[str, ...]:
+    """E-mail addresses separated by commas, each once."""
+    found = tuple(dict.fromkeys(address(one.strip()) for one in text.split(",") if one.strip()))
+    if len(found) > _MOST_ADDRESSES:
+        raise ValueError(text)
+    return found
+
+
+def smtp_url(text: str) -> SecretStr | None:
+    if not text:
+        return None
+    parts = urlsplit(text)
+    is_known = parts.scheme in ("smtp", "smtps", "smtp+plain") and bool(parts.hostname)
+    # A password without encryption is everybody's.
+    is_open = parts.scheme == "smtp+plain" and (parts.username or parts.password)
+    rest = parts.path.strip("/") or parts.query or parts.fragment
+    if not is_known or is_open or rest or parts.port == 0:
+        raise ValueError("not a URL of a mail server")
+    return SecretStr(text)
+
+
 def redis_url(text: str) -> SecretStr | None:
     if not text:
         return None
@@ -131,6 +196,22 @@ def host_names(text: str) -> tuple[str, ...]:
     if any(name.count(":") == 1 or re.search(r"[\s/@]", name) for name in names):
         raise ValueError(text)
     return names
+
+
+def allowed_places(text: str) -> tuple[str, ...]:
+    """Host names, addresses and networks, as they are written; without ports."""
+    places = tuple(place.strip().lower() for place in text.split(",") if place.strip())
+    for place in places:
+        is_like_a_name = re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", place)
+        if not is_like_a_name or place.replace(".", "").isdecimal():
+            ipaddress.ip_network(place)
+    return places
+
+
+def uri(text: str) -> str:
+    if len(text) > 500 or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError(text)
+    return text
 
 
 def key_prefix(text: str) -> str:

@@ -1,12 +1,11 @@
 """The one table that says everything about each setting: its variable, its default, what it means
 and what would be right. The README holds the same table."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
 from mai_usage_ext.metering.money import pusd_from_usd, rate_from_decimal
+from mai_usage_ext.settings.outlets import OUTLETS
 from mai_usage_ext.settings.parsers import (
+    address,
+    addresses,
     any_secret,
     base_urls,
     currency,
@@ -18,26 +17,15 @@ from mai_usage_ext.settings.parsers import (
     organization_name,
     redis_url,
     secret,
+    smtp_url,
     switch,
     thresholds,
     whole,
     zone_name,
 )
+from mai_usage_ext.settings.setting import Setting
 
-__all__ = ["SETTINGS", "Setting"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """One variable: how it is parsed, and the sentence that says what would be right."""
-
-    name: str
-    field: str
-    default: str
-    expected: str
-    meaning: str
-    parse: Callable[[str], Any]
-    is_secret: bool = False
+__all__ = ["SETTINGS"]
 
 
 SETTINGS = (
@@ -218,8 +206,35 @@ SETTINGS = (
         field="alert_thresholds",
         default="80,90,100",
         expected="up to ten whole percentages from 1 to 100, separated by commas, or off",
-        meaning="Percentages of a monthly limit at which an event is stored.",
+        meaning="Percentages of a monthly limit that are told, unless a rule names its own.",
         parse=thresholds,
+    ),
+    Setting(
+        name="MAI_USAGE_ALERT_EMAILS",
+        field="alert_emails",
+        default="",
+        expected="up to twenty e-mail addresses separated by commas",
+        meaning="The reseller's own addresses: who is told of every alert whose rule sends e-mail.",
+        parse=addresses,
+    ),
+    Setting(
+        name="MAI_USAGE_SMTP_URL",
+        field="smtp_url",
+        default="",
+        expected="smtp://user:password@host:587, the same with smtps://, or smtp+plain://host:25 "
+        "without a password",
+        meaning="The mail server: `smtp` encrypts by STARTTLS or does not send, `smtps` from the "
+        "first byte, `smtp+plain` not at all. Empty: no e-mail.",
+        parse=smtp_url,
+        is_secret=True,
+    ),
+    Setting(
+        name="MAI_USAGE_SMTP_FROM",
+        field="smtp_from",
+        default="mai-usage@localhost",
+        expected="an e-mail address such as alerts@example.com",
+        meaning="The address that e-mail comes from.",
+        parse=address,
     ),
     Setting(
         name="MAI_USAGE_RATE_LIMIT",
@@ -256,6 +271,23 @@ SETTINGS = (
         parse=switch,
     ),
     Setting(
+        name="MAI_USAGE_OTEL",
+        field="otel",
+        default="true",
+        expected="true or false",
+        meaning="Spans and metrics of calls and jobs, where the host has `opentelemetry-api`.",
+        parse=switch,
+    ),
+    Setting(
+        name="OTEL_SDK_DISABLED",
+        field="otel_disabled",
+        default="false",
+        expected="true or false",
+        meaning="OpenTelemetry's own: `true` switches them off too.",
+        # Its specification takes everything else for false, and so does the host's SDK.
+        parse=lambda text: text.lower() == "true",
+    ),
+    Setting(
         name="MAI_USAGE_SEAL_GRACE_MINUTES",
         field="seal_grace_ms",
         default="30",
@@ -282,4 +314,5 @@ SETTINGS = (
         parse=header_secret,
         is_secret=True,
     ),
+    *OUTLETS,
 )

@@ -1,11 +1,18 @@
 """The money of a month as the writer's groups judge it: spent, held, and what the limit leaves."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from mai_usage_ext.metering.limits import LimitEventKind, marks_passed
+from mai_usage_ext.metering.limits import (
+    LimitEventKind,
+    MarkPeriod,
+    MarkRule,
+    Marks,
+    amounts_passed,
+    marks_passed,
+)
 
-__all__ = ["ORGANIZATION", "Budget", "Budgets", "LimitEvent", "MonthKey"]
+__all__ = ["ORGANIZATION", "Budget", "Budgets", "LimitEvent", "MonthKey", "amount_events"]
 
 MonthKey = tuple[str, str, str]
 """Organization, month, user. The user is ``ORGANIZATION`` in the row of the organization itself."""
@@ -53,11 +60,15 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class LimitEvent:
+    """A mark that was passed. The key's month is a day where the mark is one of a day, and the
+    limit is the amount where the mark is an amount; then there is no percentage."""
+
     kind: LimitEventKind
     key: MonthKey
     percent: int
     limit_pusd: int
     spent_pusd: int
+    rule: MarkRule | None
 
 
 @dataclass(slots=True)
@@ -88,18 +99,38 @@ class Budgets:
             if any(additions) or not budget.is_stored:
                 yield key, additions
 
-    def events(self, thresholds: Sequence[int]) -> Iterable[LimitEvent]:
-        """What crossed a mark, and which limit refused a call."""
+    def events(self, marks: Marks) -> Iterable[LimitEvent]:
+        """What crossed a mark of a month, and which limit refused a call."""
         for key, budget in sorted(self.known.items()):
-            limit = budget.limit_pusd
-            if limit is None:
-                continue
+            if budget.limit_pusd is not None:
+                yield from self._limit_events(key, budget, budget.limit_pusd, marks)
+            if marks.has_amounts and key[2] == ORGANIZATION:
+                amounts = marks.amounts(MarkPeriod.MONTH, key[0])
+                yield from amount_events(
+                    key, amounts, before_pusd=budget.spent_pusd, after_pusd=budget.spent_now
+                )
+
+    def _limit_events(
+        self, key: MonthKey, budget: Budget, limit: int, marks: Marks
+    ) -> Iterable[LimitEvent]:
+        organization_id, _, user_id = key
+        spent = budget.spent_now
+        if budget.spent_added > 0:
+            percents = marks.percents(organization_id, user_id)
             for percent in marks_passed(
-                thresholds,
-                limit_pusd=limit,
-                before_pusd=budget.spent_pusd,
-                after_pusd=budget.spent_now,
+                percents, limit_pusd=limit, before_pusd=budget.spent_pusd, after_pusd=spent
             ):
-                yield LimitEvent(LimitEventKind.THRESHOLD, key, percent, limit, budget.spent_now)
-            if key in self.refused:
-                yield LimitEvent(LimitEventKind.REACHED, key, 100, limit, budget.spent_now)
+                yield LimitEvent(
+                    LimitEventKind.THRESHOLD, key, percent, limit, spent, percents[percent]
+                )
+        if key in self.refused:
+            rule = marks.limit_rule(organization_id, user_id)
+            yield LimitEvent(LimitEventKind.REACHED, key, 100, limit, spent, rule)
+
+
+def amount_events(
+    key: MonthKey, amounts: Mapping[int, MarkRule], *, before_pusd: int, after_pusd: int
+) -> Iterator[LimitEvent]:
+    """The amounts that a period's spending has passed."""
+    for amount in amounts_passed(amounts, before_pusd=before_pusd, after_pusd=after_pusd):
+        yield LimitEvent(LimitEventKind.AMOUNT, key, 0, amount, after_pusd, amounts[amount])

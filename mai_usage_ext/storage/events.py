@@ -11,7 +11,7 @@ from mai_usage_ext.ports.events import EventKind, UsageEvent
 from mai_usage_ext.storage.event_models import UsageEvent as EventRow
 from mai_usage_ext.storage.sessions import session, transaction, write
 
-__all__ = ["EventRows"]
+__all__ = ["EventRows", "event_of"]
 
 
 class EventRows:
@@ -44,10 +44,10 @@ class EventRows:
         query = EventRow.select().where(EventRow.number > number)
         with session(self._db):
             rows = query.order_by(EventRow.number).limit(limit).bind(self._db)
-            return [_event(row) for row in rows]
+            return [event_of(row) for row in rows]
 
 
-def _event(row: EventRow) -> UsageEvent:
+def event_of(row: EventRow) -> UsageEvent:
     return UsageEvent(
         number=row.number,
         id=row.id,

@@ -5,8 +5,10 @@ from typing import Any
 
 from peewee import Database
 
+from mai_usage_ext.metering.limits import Marks
 from mai_usage_ext.ports import Hold, HoldState, LedgerEntry, Outcome
-from mai_usage_ext.storage.budgets import ORGANIZATION, Budget, LimitEvent, MonthKey
+from mai_usage_ext.storage.alert_marks import MarkRows
+from mai_usage_ext.storage.budgets import ORGANIZATION, Budget, MonthKey
 from mai_usage_ext.storage.changes import Change, Place, Settle
 from mai_usage_ext.storage.folding import (
     CellKey,
@@ -21,6 +23,7 @@ from mai_usage_ext.storage.late_entries import LateEntries, SealedThrough, seale
 from mai_usage_ext.storage.models import CELL_KEY, CELL_SUMS
 from mai_usage_ext.storage.partition import partition_day
 from mai_usage_ext.storage.partitions import with_months
+from mai_usage_ext.storage.parts import Parts
 from mai_usage_ext.storage.sessions import transaction
 from mai_usage_ext.storage.statements import Reads, Writes
 from mai_usage_ext.storage.watermark import below, dropped_through, moved, owed, presumed_booked
@@ -37,14 +40,16 @@ class GroupCommit:
     never deadlock further down. On SQLite the transaction itself is the lock.
 
     Limits are read under that lock, so that no process admits past one that another has filled.
-    ``thresholds`` are the percentages of a limit at which an event is stored.
+    So are ``marks`` found crossed: whoever crosses one notes it, in the same transaction.
     """
 
-    def __init__(self, db: Database, *, thresholds: Callable[[], Sequence[int]]) -> None:
+    def __init__(self, db: Database, *, marks: Callable[[], Marks] = Marks) -> None:
         self._db = db
-        self._thresholds = thresholds
+        self._marks = marks
         self._reads = Reads(db)
         self._writes = Writes(db)
+        self._parts = Parts(self._reads)
+        self._noted = MarkRows(db)
         self._late = LateEntries(db)
 
     def commit(
@@ -60,10 +65,15 @@ class GroupCommit:
         ``is_retry`` looks up holds that are placed here too; ``in_doubt`` says that the commit
         may have gone through before without an answer.
         """
-        return with_months(
-            self._db,
-            lambda: self._attempt(changes, now_ms=now_ms, is_retry=is_retry, in_doubt=in_doubt),
-        )
+        try:
+            results = with_months(
+                self._db,
+                lambda: self._attempt(changes, now_ms=now_ms, is_retry=is_retry, in_doubt=in_doubt),
+            )
+        except BaseException:
+            self._parts.forget()
+            raise
+        return results
 
     def _attempt(
         self, changes: Sequence[Change], *, now_ms: int, is_retry: bool, in_doubt: bool
@@ -140,9 +150,10 @@ class GroupCommit:
         plan.booked.sort(key=lambda booked: booked[1].generation_id)
         writes.insert_entry.run([_entry(hold, entry) for hold, entry in plan.booked])
         writes.add_to_cell.run([_cell(key, sums) for key, sums in cells])
-        events = plan.budgets.events(self._thresholds())
-        writes.note_event.run([_event(event, now_ms) for event in events])
         self._late.book(late, now_ms=now_ms)
+        marks = self._marks()
+        events = [*plan.budgets.events(marks), *self._parts.events(plan, marks)]
+        self._noted.add(events, now_ms=now_ms)
 
 
 def _month(key: MonthKey, sums: tuple[int, int]) -> dict[str, Any]:
@@ -154,20 +165,6 @@ def _month(key: MonthKey, sums: tuple[int, int]) -> dict[str, Any]:
         "user_id": user_id,
         "spent_pusd": spent,
         "held_pusd": held,
-    }
-
-
-def _event(event: LimitEvent, now_ms: int) -> dict[str, Any]:
-    organization_id, month, user_id = event.key
-    return {
-        "kind": event.kind.value,
-        "organization_id": organization_id,
-        "user_id": user_id,
-        "month": month,
-        "percent": event.percent,
-        "limit_pusd": event.limit_pusd,
-        "spent_pusd": event.spent_pusd,
-        "at_ms": now_ms,
     }
 
 

@@ -166,6 +166,12 @@ class KeyRows:
     def set_problem(self, organization_id: str, problem: str | None) -> None:
         self._update(ClientOrganization.id == organization_id, openrouter_key_problem=problem)
 
+    def set_trouble(self, organization_id: str, problem: str) -> bool:
+        known = ClientOrganization.openrouter_key_problem
+        is_other = known.is_null() | (known != problem)
+        is_it = ClientOrganization.id == organization_id
+        return self._update(is_it & is_other, openrouter_key_problem=problem)
+
     def set_checked(
         self, organization_ids: Sequence[str], *, problem: str | None, now_ms: int
     ) -> None:

@@ -15,6 +15,7 @@ from mai_usage_ext.ports import SYSTEM, LedgerEntry
 from mai_usage_ext.storage.audit import AuditRows
 from mai_usage_ext.storage.budgets import ORGANIZATION
 from mai_usage_ext.storage.folding import amounts
+from mai_usage_ext.storage.sealed_day_events import tell_of
 from mai_usage_ext.storage.sealed_days import DayKey, SealedDays
 
 __all__ = ["LateEntries", "SealedThrough", "sealed_through"]
@@ -36,6 +37,7 @@ class LateEntries:
     """Everything happens in the caller's transaction, which holds the months' locks."""
 
     def __init__(self, db: Database) -> None:
+        self._db = db
         self._audit = AuditRows(db)
         self._days = SealedDays(db)
 
@@ -53,7 +55,9 @@ class LateEntries:
     def book(self, late: Mapping[DayKey, Sequence[LedgerEntry]], *, now_ms: int) -> None:
         """Add them to the rows of their days, and write one audit record for each day."""
         for key, entries in sorted(late.items()):
-            self._days.add(key, tally_of(map(_part, entries)), now_ms=now_ms)
+            version = self._days.version(key, now_ms=now_ms)
+            self._days.add(key, tally_of(map(_part, entries)), now_ms=version)
+            tell_of(self._db, key, is_reseal=True)
         # Last, because the end of the trail is locked from here on.
         for (organization_id, day), entries in sorted(late.items()):
             self._audit.append(

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 
 from peewee import Database
 
-from mai_usage_ext.metering.limits import LimitEventKind
+from mai_usage_ext.metering.limits import LimitEventKind, MarkRule
 from mai_usage_ext.ports import LimitEventRecord
-from mai_usage_ext.storage.budgets import ORGANIZATION
+from mai_usage_ext.storage.alert_marks import MarkRows
+from mai_usage_ext.storage.budgets import ORGANIZATION, LimitEvent
 from mai_usage_ext.storage.models import AlertEvent
-from mai_usage_ext.storage.sessions import session, transaction, write
+from mai_usage_ext.storage.sessions import session, transaction
 
 __all__ = ["LimitEventRows"]
+
+_KINDS = [LimitEventKind.THRESHOLD.value, LimitEventKind.REACHED.value]
 
 
 class LimitEventRows:
@@ -18,6 +21,7 @@ class LimitEventRows:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._marks = MarkRows(db)
 
     def add(
         self,
@@ -30,27 +34,18 @@ class LimitEventRows:
         spent_pusd: int,
         at_ms: int,
         user_id: str | None = None,
+        rule: MarkRule | None = None,
     ) -> None:
-        query = AlertEvent.insert(
-            kind=kind.value,
-            organization_id=organization_id,
-            user_id=user_id or ORGANIZATION,
-            month=month,
-            percent=percent,
-            limit_pusd=limit_pusd,
-            spent_pusd=spent_pusd,
-            at_ms=at_ms,
-        )
+        key = organization_id, month, user_id or ORGANIZATION
+        event = LimitEvent(kind, key, percent, limit_pusd, spent_pusd, rule)
         with transaction(self._db):
-            write(self._db, query.on_conflict(action="IGNORE"))
+            self._marks.add([event], now_ms=at_ms)
 
     def page(
         self, *, organization_id: str | None, offset: int, limit: int
     ) -> tuple[Sequence[LimitEventRecord], int]:
         # Events about other things than limits are told elsewhere.
-        query = AlertEvent.select().where(
-            AlertEvent.kind.in_([one.value for one in LimitEventKind])
-        )
+        query = AlertEvent.select().where(AlertEvent.kind.in_(_KINDS))
         if organization_id is not None:
             query = query.where(AlertEvent.organization_id == organization_id)
         page = query.order_by(AlertEvent.id.desc()).offset(offset).limit(limit)

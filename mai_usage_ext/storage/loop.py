@@ -5,6 +5,7 @@ behind it. What it refuses for good goes alone, so that one bad row never holds 
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import InvalidStateError
@@ -14,9 +15,13 @@ from peewee import Database
 
 from mai_usage_ext.errors import StorageError, StorageUnavailable
 from mai_usage_ext.guard import shielded, tally
+from mai_usage_ext.metering.limits import Marks
 from mai_usage_ext.ports import Clock
+from mai_usage_ext.ports.vitals import CommitObserver
 from mai_usage_ext.storage.changes import Change, Defer, Settle, Void
+from mai_usage_ext.storage.commit_facts import facts_of
 from mai_usage_ext.storage.database import close_database, is_sqlite
+from mai_usage_ext.storage.folding import Result
 from mai_usage_ext.storage.groups import GroupCommit
 from mai_usage_ext.storage.lease import Lease
 from mai_usage_ext.storage.queue import ChangeQueue
@@ -45,8 +50,9 @@ class WriterLoop:
         lease: Lease,
         clock: Clock,
         linger_s: float,
-        thresholds: Callable[[], Sequence[int]],
+        marks: Callable[[], Marks],
         ended: Callable[[Collection[str]], None] | None = None,
+        observer: CommitObserver | None = None,
     ) -> None:
         self.error: BaseException | None = None
         self.given_up = 0
@@ -55,8 +61,9 @@ class WriterLoop:
         self._lease = lease
         self._clock = clock
         self._linger_s = linger_s
-        self._commit = GroupCommit(db, thresholds=thresholds)
+        self._commit = GroupCommit(db, marks=marks)
         self._ended = ended
+        self._observer = observer
         self._groups: deque[list[Change]] = deque()
         self._last_size = 0
         self._backoff_s = _FIRST_BACKOFF_S
@@ -125,6 +132,7 @@ class WriterLoop:
             self._groups.append(group)
 
     def _write(self, group: list[Change]) -> None:
+        began = time.perf_counter()
         try:
             results = self._commit.commit(
                 group,
@@ -138,12 +146,19 @@ class WriterLoop:
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, others are waiting
             self._refused(group, error)
             return
+        seconds = time.perf_counter() - began
         self._succeeded()
         self._finish(group)
         for change, result in zip(group, results, strict=True):
             with suppress(InvalidStateError):
                 change.future.set_result(result)
+        self._count(group, results, seconds)
         self._tell(group)
+
+    def _count(self, group: list[Change], results: Sequence[Result], seconds: float) -> None:
+        if self._observer is not None:
+            with shielded("counting a commit"):
+                self._observer.committed(facts_of(group, results, seconds=seconds))
 
     def _tell(self, group: list[Change]) -> None:
         """Whoever waits for these changes has gone on already."""

@@ -18,8 +18,9 @@ _FIELDS = (
     "request_pusd",
     "image_pusd",
     "max_completion_tokens",
+    "cache_read_pusd",
 )
-# Older builds of SQLite take 999 parameters in one statement; a row has seven.
+# Older builds of SQLite take 999 parameters in one statement; a row has eight.
 _ROWS_AT_ONCE = 100
 
 

@@ -16,6 +16,7 @@ from peewee import (
     TextField,
 )
 
+from mai_usage_ext.storage.alert_models import AlertEvent, alert_models
 from mai_usage_ext.storage.daily_models import (
     CELL_KEY,
     CELL_SUMS,
@@ -28,6 +29,8 @@ from mai_usage_ext.storage.daily_models import (
 from mai_usage_ext.storage.event_models import event_models
 from mai_usage_ext.storage.import_models import ImportedGeneration, ImportMark, import_models
 from mai_usage_ext.storage.reconciliation_models import reconciliation_models
+from mai_usage_ext.storage.statement_models import statement_models
+from mai_usage_ext.storage.webhook_models import webhook_models
 
 __all__ = [
     "CELL_KEY",
@@ -262,27 +265,6 @@ class AuditHead(Model):
         table_name = "audit_head"
 
 
-class AlertEvent(Model):
-    """A limit's mark that was crossed, once for each limit and month; ``user_id`` is ``''`` for the
-    organization's own limit. What is about something else names it in ``subject``, once for each.
-    """
-
-    id = AutoField()
-    kind = TextField()
-    organization_id = TextField()
-    user_id = TextField()
-    month = TextField()
-    percent = IntegerField()
-    limit_pusd = BigIntegerField()
-    spent_pusd = BigIntegerField()
-    at_ms = BigIntegerField()
-    # The table's own default is '': what notes a limit's mark does not speak of it.
-    subject = TextField()
-
-    class Meta:
-        table_name = "alert_events"
-
-
 class StoredPrice(Model):
     """A model's list price as last read, for a start while OpenRouter is away."""
 
@@ -293,6 +275,7 @@ class StoredPrice(Model):
     image_pusd = BigIntegerField()
     max_completion_tokens = BigIntegerField(null=True)
     fetched_at_ms = BigIntegerField()
+    cache_read_pusd = BigIntegerField(null=True)
 
     class Meta:
         table_name = "model_prices"
@@ -338,11 +321,13 @@ def all_models() -> tuple[type[Model], ...]:
         UsageSetting,
         AuditLog,
         AuditHead,
-        AlertEvent,
+        *alert_models(),
         StoredPrice,
         DeletedUser,
         JobLease,
         *import_models(),
         *reconciliation_models(),
         *event_models(),
+        *webhook_models(),
+        *statement_models(),
     )

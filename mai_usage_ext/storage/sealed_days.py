@@ -53,6 +53,18 @@ class SealedDays:
         row = table.select(table.source).where(is_of(table, key)).tuples().bind(self._db).first()
         return None if row is None else str(row[0])
 
+    def version(self, key: DayKey, *, now_ms: int) -> int:
+        """What a sealing is noted at: now, but later than the one before whatever clocks say."""
+        table: Any = ClientDailyUsage
+        row = (
+            table.select(table.sealed_at_ms)
+            .where(is_of(table, key))
+            .tuples()
+            .bind(self._db)
+            .first()
+        )
+        return now_ms if row is None else max(now_ms, int(row[0]) + 1)
+
     def replace(self, key: DayKey, tally: DayTally, *, now_ms: int) -> None:
         """These rows and no others stand for the day from now on."""
         for table in _TABLES:
@@ -64,7 +76,7 @@ class SealedDays:
     def add(self, key: DayKey, tally: DayTally, *, now_ms: int) -> None:
         """Add to the rows of a day that is sealed."""
         self._add_parts(key, tally, now_ms)
-        self._add_to_day(key, tally)
+        self._add_to_day(key, tally, now_ms)
         self._note(key)
 
     def _add_parts(self, key: DayKey, tally: DayTally, now_ms: int) -> None:
@@ -72,7 +84,7 @@ class SealedDays:
         self._add_users.run(_user_rows(key, tally, now_ms, names=names))
         self._add_models.run(_model_rows(key, tally, now_ms))
 
-    def _add_to_day(self, key: DayKey, tally: DayTally) -> None:
+    def _add_to_day(self, key: DayKey, tally: DayTally, now_ms: int) -> None:
         table: Any = ClientDailyUsage
         sums = dict(zip(SUMS, tally.sums, strict=True))
         sums |= {"task_requests": tally.task_requests, "task_billed_pusd": tally.task_billed_pusd}
@@ -83,6 +95,7 @@ class SealedDays:
         known = is_of(users, key) & (users.user_id != "")
         first, last = table.first_at_ms, table.last_at_ms
         changes |= {
+            table.sealed_at_ms: now_ms,
             table.distinct_users: users.select(fn.COUNT(users.user_id)).where(known),
             table.distinct_models: models.select(fn.COUNT(models.model.distinct())).where(
                 is_of(models, key)

@@ -20,12 +20,13 @@ from mai_usage_ext.storage.models import (
     UsageLedger,
 )
 from mai_usage_ext.storage.partitions import with_months
+from mai_usage_ext.storage.sealed_day_events import tell_of
 from mai_usage_ext.storage.sealed_days import DayKey, SealedDays, is_of
 from mai_usage_ext.storage.sessions import execute, session, transaction, write
 from mai_usage_ext.storage.statements import Reads
 from mai_usage_ext.storage.watermark import dropped_through
 
-__all__ = ["SealRows"]
+__all__ = ["LEDGER_SUMS", "SealRows"]
 
 _IMPORTED = "imported"
 # Less than a lease is renewed for, so that it ends before another process begins.
@@ -87,6 +88,7 @@ class SealRows:
             if not users:
                 return False
             source = self._days.source(key)
+            now_ms = self._days.version(key, now_ms=now_ms)
             if source == _IMPORTED or (source is not None and day <= _dropped_through(month)):
                 # The ledger holds at most what came afterwards.
                 self._days.add(key, self._cells(key, tally), now_ms=now_ms)
@@ -96,6 +98,7 @@ class SealRows:
                 if users != tally.users and source is None:
                     _complain(key, users, tally)
                 self._days.replace(key, tally, now_ms=now_ms)
+            tell_of(self._db, key, is_reseal=source is not None)
             write(self._db, ClientLiveCounter.delete().where(is_of(ClientLiveCounter, key)))
         return True
 
@@ -103,7 +106,7 @@ class SealRows:
         entry = UsageLedger
         groups = (entry.user_id, entry.model, entry.provider, entry.purpose)
         query: Any = entry.select(
-            *groups, fn.MIN(entry.at_ms), fn.MAX(entry.at_ms), *_LEDGER_SUMS
+            *groups, fn.MIN(entry.at_ms), fn.MAX(entry.at_ms), *LEDGER_SUMS
         ).where(is_of(entry, key))
         rows = query.group_by(*groups).tuples().bind(self._db)
         return tally_of(_part(row) for row in rows)
@@ -158,7 +161,7 @@ def _count_if(condition: Any) -> Any:
 
 
 # What an entry adds to each of SUMS, as ``folding.amounts`` says it of one.
-_LEDGER_SUMS = (
+LEDGER_SUMS = (
     fn.COUNT(UsageLedger.generation_id),
     _count_if(UsageLedger.outcome == Outcome.FAILED.value),
     _count_if(UsageLedger.outcome == Outcome.CANCELLED.value),

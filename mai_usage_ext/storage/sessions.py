@@ -10,6 +10,7 @@ from playhouse.pool import MaxConnectionsExceeded
 
 from mai_usage_ext.errors import StorageUnavailable
 from mai_usage_ext.storage.database import close_database, is_sqlite
+from mai_usage_ext.storage.slow_queries import timed_cursor
 
 __all__ = ["driver_cursor", "execute", "is_transient", "session", "transaction", "write"]
 
@@ -76,7 +77,7 @@ def driver_cursor(db: Database) -> Iterator[Any]:
     with translating:
         cursor = opened()
         try:
-            yield cursor
+            yield timed_cursor(db, cursor)
         finally:
             cursor.close()
 

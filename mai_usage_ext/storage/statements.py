@@ -23,7 +23,6 @@ from mai_usage_ext.storage.database import is_sqlite
 from mai_usage_ext.storage.models import (
     CELL_KEY,
     CELL_SUMS,
-    AlertEvent,
     ClientLiveCounter,
     ClientMonthTotal,
     UsageHold,
@@ -58,16 +57,6 @@ _HOLD_STATE = (
 HOLD_ROW = ("id", "organization_id", "user_id", "month", "estimate_pusd", *_HOLD_STATE)
 _MONTH_KEY = ("organization_id", "month", "user_id")
 _MONTH_SUMS = ("spent_pusd", "held_pusd")
-_EVENT = (
-    "kind",
-    "organization_id",
-    "user_id",
-    "month",
-    "percent",
-    "limit_pusd",
-    "spent_pusd",
-    "at_ms",
-)
 
 
 class Write:
@@ -82,14 +71,16 @@ class Write:
         if not self._is_sqlite:
             self.sql = _from_json(self.sql, names)
 
-    def run(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def run(self, rows: Sequence[Mapping[str, Any]]) -> int:
+        """The number of rows that are there or different now."""
         if not rows:
-            return
+            return 0
         with driver_cursor(self._db) as cursor:
             if self._is_sqlite:
                 cursor.executemany(self.sql, [self._values(row) for row in rows])
             else:
                 cursor.execute(self.sql, (json.dumps(rows),), prepare=_may_prepare(self.sql))
+            return int(cursor.rowcount)
 
 
 class Writes:
@@ -101,8 +92,6 @@ class Writes:
         self.insert_entry = Write(db, insert_of(UsageLedger, columns_of(UsageLedger)))
         self.add_to_cell = Write(db, adding(ClientLiveCounter, CELL_KEY, CELL_SUMS))
         self.add_to_month = Write(db, adding(ClientMonthTotal, _MONTH_KEY, _MONTH_SUMS))
-        # A mark is noted once for each limit and month, however often it is seen.
-        self.note_event = Write(db, insert_of(AlertEvent, _EVENT).on_conflict(action="IGNORE"))
         self.beat = Write(db, _beat())
 
 
@@ -121,6 +110,10 @@ class Reads:
         self._users_limits = f"{_USERS_LIMITS} AND user_id {among}".replace("?", mark)
         self._user_spent = _USER_SPENT.replace("?", mark)
         self._user_held = _USER_HELD.replace("?", mark)
+        self._spent = _spent("client_daily_usage", "").replace("?", mark)
+        self._spent_of_user = _spent("client_user_daily_usage", " AND user_id = ?").replace(
+            "?", mark
+        )
 
     def holds(self, ids: list[str]) -> list[tuple[Any, ...]]:
         """Rows of ``HOLD_ROW``."""
@@ -170,6 +163,15 @@ class Reads:
         [(held,)] = self._fetch(self._user_held, (*key, month))
         return int(spent), int(held)
 
+    def spent_in(self, organization_id: str, first: date, last: date, user_id: str) -> int:
+        """What was billed on these days, the organization's or one user's: sealed days and live
+        cells, of which a day has either."""
+        days = (organization_id, first.isoformat(), last.isoformat())
+        key = (*days, user_id) if user_id else days
+        sql = self._spent_of_user if user_id else self._spent
+        [(spent,)] = self._fetch(sql, (*key, *key))
+        return int(spent)
+
     def _among(self, sql: str, ids: list[str], *others: Any) -> list[tuple[Any, ...]]:
         if not ids:
             return []
@@ -202,6 +204,17 @@ _USER_HELD = (
     "SELECT COALESCE(SUM(estimate_pusd), 0) FROM usage_holds"
     " WHERE organization_id = ? AND user_id = ? AND month = ? AND closed_at_ms IS NULL"
 )
+
+
+def _spent(sealed: str, user: str) -> str:
+    live, days = "client_live_counters", f"organization_id = ? AND day BETWEEN ? AND ?{user}"
+    sums = (
+        f"SELECT COALESCE(SUM(billed_pusd), 0) FROM {table} WHERE {days}"  # noqa: S608 - our names
+        for table in (live, sealed)
+    )
+    return f"SELECT {' + '.join(f'({one})' for one in sums)}"
+
+
 _MONTH = "organization_id, month, user_id, spent_pusd, held_pusd, sealed_through, dropped_through"
 _MONTHS = (
     f"SELECT {_MONTH} FROM json_each(?) AS wanted CROSS JOIN client_month_totals"  # noqa: S608

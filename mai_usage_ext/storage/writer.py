@@ -1,13 +1,14 @@
 """The ledger's writing side: a bounded queue in front of one thread, see ``loop``."""
 
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from typing import Any
 
 from peewee import Database
 
 from mai_usage_ext.guard import tally
+from mai_usage_ext.metering.limits import Marks
 from mai_usage_ext.ports import (
     Clock,
     Hold,
@@ -17,6 +18,7 @@ from mai_usage_ext.ports import (
     SystemClock,
     Verdict,
 )
+from mai_usage_ext.ports.vitals import CommitObserver
 from mai_usage_ext.storage.changes import Change, Defer, Identify, Insist, Place, Settle, Void
 from mai_usage_ext.storage.lease import Lease
 from mai_usage_ext.storage.loop import STOP_GRACE_S, WriterLoop
@@ -28,8 +30,9 @@ __all__ = ["LedgerWriter"]
 class LedgerWriter:
     """Implements ``ports.Ledger``. ``owner`` names this process on its holds and its lease.
 
-    ``thresholds`` are the percentages of a limit at which an event is stored, asked for each time.
-    ``ended`` is told, after the commit and in the writer's thread, whose calls have come to an end.
+    ``marks`` are those of limits and spending at which an event is stored, asked for each time.
+    ``ended`` is told, after the commit and in the writer's thread, whose calls have come to an end;
+    ``observer`` what was in it and how long it took.
     Changes may be queued before ``start``. The queue holds ``queue_size`` changes, those in the
     group at work included.
     """
@@ -44,8 +47,9 @@ class LedgerWriter:
         queue_size: int = 10_000,
         lease_ms: int = 15_000,
         linger_ms: float = 2.0,
-        thresholds: Callable[[], Sequence[int]] = tuple,
+        marks: Callable[[], Marks] = Marks,
         ended: Callable[[Collection[str]], None] | None = None,
+        observer: CommitObserver | None = None,
     ) -> None:
         clock = clock or SystemClock()
         self._queue = ChangeQueue(size=queue_size)
@@ -56,8 +60,9 @@ class LedgerWriter:
             lease=lease,
             clock=clock,
             linger_s=linger_ms / 1000,
-            thresholds=thresholds,
+            marks=marks,
             ended=ended,
+            observer=observer,
         )
         self._thread = threading.Thread(target=self._run, name="mai-usage-writer", daemon=True)
         self._unwritten: int | None = None
@@ -107,6 +112,11 @@ class LedgerWriter:
     @property
     def depth(self) -> int:
         return self._queue.depth
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
 
     @property
     def healthy(self) -> bool:

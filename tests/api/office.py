@@ -13,18 +13,28 @@ from typing import Any
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.testclient import TestClient
 from peewee import Database
+from pydantic import SecretStr
 
 from mai_usage_ext.api.administration import admin_router
+from mai_usage_ext.api.metrics import monitoring_router
 from mai_usage_ext.api.services import ApiServices
 from mai_usage_ext.api.usage import ALIAS, PREFIX, nothing_else_router, usage_router
 from mai_usage_ext.bootstrap import Workbench, open_workbench
+from mai_usage_ext.bootstrap.alerts import wire_alerts
+from mai_usage_ext.bootstrap.billing import wire_billing
+from mai_usage_ext.bootstrap.debugging import wire_debugging
+from mai_usage_ext.bootstrap.exports import wire_exports
+from mai_usage_ext.bootstrap.health import MeterParts, wire_health, wire_metrics
 from mai_usage_ext.bootstrap.keys import wire_keys
 from mai_usage_ext.bootstrap.reconciliation import wire_broadcast, wire_reconciliation
+from mai_usage_ext.bootstrap.usage import wire_usage
+from mai_usage_ext.bootstrap.webhooks import wire_webhooks
 from mai_usage_ext.ports import HostUser, SystemClock
 from mai_usage_ext.services.directory import Directory
-from mai_usage_ext.services.health import HealthCheck
 from mai_usage_ext.services.live import LiveUsage
+from mai_usage_ext.services.meter_counts import MeterCounts
 from mai_usage_ext.services.reports import Reports
+from mai_usage_ext.services.zero_usage import ZeroUsage
 from mai_usage_ext.settings import Settings
 from mai_usage_ext.simulator import Simulator
 from mai_usage_ext.simulator.auth import ApiKey, new_secret
@@ -33,9 +43,13 @@ from mai_usage_ext.storage.live import LiveRows
 from mai_usage_ext.storage.reconciliation_models import ReconciliationRun
 from mai_usage_ext.storage.sessions import session, transaction, write
 from mai_usage_ext.storage.writer import LedgerWriter
+from tests.api.alarms import OLD_CALLS, fire
+from tests.api.bills import bill
 from tests.storage.samples import make_entry, make_hold
 
-__all__ = ["PEOPLE", "Office", "app_of", "open_office"]
+__all__ = ["METRICS_TOKEN", "PEOPLE", "Office", "app_of", "open_office"]
+
+METRICS_TOKEN = SecretStr("the token of the scraper")
 
 # Who the host knows. Eve belongs nowhere.
 PEOPLE = {
@@ -45,9 +59,15 @@ PEOPLE = {
 
 
 class Idle:
-    """A ledger with nothing to do, as the health page asks for its depth."""
+    """A ledger with nothing to do, as the health page looks at it."""
 
     depth = 0
+    is_alive = True
+    last_error = None
+
+
+async def no_key() -> None:
+    """The made-up host has no connections."""
 
 
 class HostPeople:
@@ -78,6 +98,9 @@ class Office:
     database: Database
     services: ApiServices
     places: dict[str, str] = field(default_factory=dict)
+    # The generation that was booked last.
+    _booked: str = ""
+    webhook_secret: str = ""
 
     def ask(
         self, user: str | None, method: str, path: str, *, prefix: str = PREFIX, **options: Any
@@ -112,7 +135,12 @@ class Office:
             "leaving": "dora",
             "spare": self.spare_key(),
             "past_day": compare_since(self.database, days=5),
+            **bill(self.database, self.places["bakery"]),
+            "booked": self._booked,
+            "soon": (datetime.now(UTC) + timedelta(days=1)).isoformat(),
         }
+        self._alert(self.places["bakery"])
+        self._webhook()
 
     def assign(self, user_id: str, slug: str, **more: Any) -> None:
         body = {"user_id": user_id, "client_org_id": self.places[slug], **more}
@@ -125,9 +153,31 @@ class Office:
         return secret
 
     def secrets(self) -> set[str]:
-        """Every key there is, of both kinds."""
+        """Every key there is, of both kinds, and what signs webhooks."""
         keys = {key.secret for key in self.simulator.service.keys.inference_keys()}
-        return keys | {self.simulator.management_key}
+        return keys | {self.simulator.management_key, self.webhook_secret}
+
+    def _webhook(self) -> None:
+        """A webhook where nobody listens, and a delivery that has failed there."""
+        made = self.admin("POST", "/webhooks", json={"url": "http://127.0.0.1:9/"}, expect=201)
+        self.webhook_secret = made["secret"]
+        self.places["webhook"] = made["webhook"]["id"]
+        tested = self.admin("POST", f"/webhooks/{self.places['webhook']}/test")
+        self.places["delivery"] = str(tested["delivery"]["id"])
+
+    def _alert(self, organization_id: str) -> None:
+        """An alert of a rule about the organization, and a mute of that rule."""
+        body = {**OLD_CALLS, "client_id": organization_id}
+        rule = self.admin("POST", "/alerts/rules", json=body, expect=201)["rule"]
+        fire(self.database, rule["id"], organization_id)
+        [alert] = self.admin("GET", "/alerts")["alerts"]
+        body = {"rule_id": rule["id"], "until": self.places["soon"]}
+        mute = self.admin("POST", "/alerts/mutes", json=body, expect=201)["mute"]
+        self.places |= {
+            "alert": str(alert["id"]),
+            "alert_rule": str(rule["id"]),
+            "mute": str(mute["id"]),
+        }
 
     def _make(self, slug: str, name: str, *, has_key: bool) -> str:
         body = {
@@ -154,7 +204,9 @@ class Office:
         writer = LedgerWriter(self.database, owner=f"office of {organization_id}")
         writer.start()
         writer.place(hold).result(10)
-        writer.settle(hold, make_entry(hold)).result(10)
+        entry = make_entry(hold)
+        writer.settle(hold, entry).result(10)
+        self._booked = entry.generation_id
         writer.stop(5)
 
     def tables(self) -> dict[str, list[tuple[Any, ...]]]:
@@ -188,10 +240,21 @@ def wired(bench: Workbench, settings: Settings) -> ApiServices:
     reports = Reports(bench.usage, bench.holds, clock=clock)
     # Nothing is missing in the office, so nothing is ever booked.
     reconciliation = wire_reconciliation(bench, settings, Idle())  # type: ignore[arg-type]
+    webhooks, deliveries = wire_webhooks(bench, settings)
+    parts = MeterParts(
+        ledger=Idle(),
+        counts=MeterCounts(clock=clock),
+        jobs=tuple,
+        jobs_are_alive=lambda: True,
+    )
     return ApiServices(
         directory=directory,
         reports=reports,
-        health=HealthCheck(Idle(), bench.holds, version="0", complaints=()),  # type: ignore[arg-type]
+        usage=wire_usage(bench, price_of=lambda model: bench.stored_prices.load().get(model)),
+        health=wire_health(bench, settings, parts, key_check),
+        metrics=wire_metrics(bench, settings, parts),
+        zero_usage=ZeroUsage(parts.counts.look, base_urls=settings.base_urls),
+        debug=wire_debugging(bench, settings, key=no_key),
         organizations=bench.organizations,
         members=bench.members,
         pricing=bench.pricing,
@@ -208,8 +271,14 @@ def wired(bench: Workbench, settings: Settings) -> ApiServices:
             lifetime_s=0,
         ),
         limit_events=bench.limit_events,
+        alerts=wire_alerts(bench, settings).services,
         reconciliation=reconciliation,
         broadcast=wire_broadcast(bench, settings, Idle(), reconciliation),  # type: ignore[arg-type]
+        exports=wire_exports(bench),
+        # No bank is asked: an office fetches nothing by itself.
+        billing=wire_billing(bench, settings),
+        webhooks=webhooks,
+        deliveries=deliveries,
     )
 
 
@@ -236,6 +305,15 @@ def make_app(provide: Callable[[], ApiServices]) -> FastAPI:
             app.include_router(
                 router(provide, verified_user=host_user, prefix=prefix, in_schema=prefix == PREFIX)
             )
+        app.include_router(
+            monitoring_router(
+                provide,
+                verified_user=host_user,
+                token=METRICS_TOKEN,
+                prefix=prefix,
+                in_schema=prefix == PREFIX,
+            )
+        )
         app.include_router(nothing_else_router(prefix))
     return app
 
@@ -281,6 +359,8 @@ def open_office(url: str, environ: Mapping[str, str] | None = None) -> Iterator[
                 "OPENROUTER_BASE_URL": simulator.url,
                 "OPENROUTER_PROVISIONING_KEY": simulator.management_key,
                 "WEBUI_SECRET_KEY": "the secret of the host",
+                "MAI_USAGE_WEBHOOK_ALLOW": "127.0.0.1",
+                "MAI_USAGE_WEBHOOK_HTTP": "true",
                 **(environ or {}),
             }
         )

@@ -69,6 +69,7 @@ def has_wrong_requests(route: str) -> bool:
     """
     with_parameters = ("GET /clients", "GET /keys", "GET /user-mappings", "GET /audit")
     is_read = ROUTES[route].json is not None and not route.endswith("/bulk")
+    with_parameters += ("GET /usage/report", "GET /usage/activity")
     return is_read or route in (*with_parameters, "GET /limits/events")
 
 

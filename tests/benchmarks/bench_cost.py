@@ -139,7 +139,7 @@ def _measure(name: str, url: str, server: psutil.Process | None = None) -> None:
     db = open_database(url, owned=True)
     Migrator(db, version="99.0").up()
     organizations = [make_organization(db, f"Organization {n}") for n in range(ORGANIZATIONS)]
-    commit = GroupCommit(db, thresholds=tuple)
+    commit = GroupCommit(db)
     with session(db):
         _book(commit, _holds(organizations, 200), 1)
         for group, calls in CALLS.items():

@@ -117,7 +117,7 @@ def _measure(name: str, url: str, *, organizations: int) -> None:
     for day in (DAY, MUCH_LATER):  # as the job does ahead, however many calls there will be
         make_months(db, at=day)
     names = [make_organization(db, f"Organization {n}") for n in range(organizations)]
-    commit = GroupCommit(db, thresholds=tuple)
+    commit = GroupCommit(db)
     before = _sizes(db, url)
     with session(db):
         for group in _changes(names):

@@ -64,7 +64,7 @@ _CELLS = f"""INSERT INTO client_live_counters
     GROUP BY organization_id, day, {_GROUPS}"""
 
 
-def _fill(db: Database, organization: str, day: date, calls: int) -> None:
+def fill_day(db: Database, organization: str, day: date, calls: int) -> None:
     """A day of calls with its live cells, as the writer would have left it."""
     numbers = _NUMBERS[is_sqlite(db)].format(calls=calls)
     literal = f"'{day}'" if is_sqlite(db) else f"DATE '{day}'"
@@ -114,7 +114,7 @@ def _measure(name: str, url: str, *, calls: int, days: int) -> None:
     organization = make_organization(db)
     plain, whole, locked = [], [], []
     for day in (DAY - timedelta(days=back) for back in range(days)):
-        _fill(db, organization, day, calls)
+        fill_day(db, organization, day, calls)
         # Once for nothing, so that both find the rows in memory.
         _plain(db, organization, day)
         plain.append(_plain(db, organization, day))

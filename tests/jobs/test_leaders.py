@@ -18,9 +18,8 @@ from mai_usage_ext.services.job_reports import JobReports
 from mai_usage_ext.services.leases import LeasedJob
 from mai_usage_ext.storage.clock import DatabaseClock
 from mai_usage_ext.storage.database import close_database, open_database
-from mai_usage_ext.storage.holds import HoldRows
 from mai_usage_ext.storage.job_leases import JobLeaseRows
-from mai_usage_ext.storage.writer import LedgerWriter
+from mai_usage_ext.storage.vitals import VitalRows
 from tests.conftest import Swallowed
 
 WITHIN_S = 20
@@ -132,13 +131,7 @@ def test_a_failing_job_is_named_by_health_and_stops_no_other(
         clock=SystemClock(),
         shared_clock=DatabaseClock(db),
     )
-    health = HealthCheck(
-        LedgerWriter(db, owner="two"),
-        HoldRows(db),
-        version="1.0",
-        complaints=(),
-        jobs=reports.look,
-    )
+    health = HealthCheck(VitalRows(db), version="1.0", jobs=reports.look)
     thread.start()
     for _ in range(2):
         for event in (failed, worked):

@@ -134,7 +134,7 @@ async def test_a_book_without_a_store(client: OpenRouterClient) -> None:
 
 
 def test_every_price_of_a_model() -> None:
-    model = listed(request="0.01", image="0.003613")
+    model = listed(request="0.01", image="0.003613", input_cache_read="0.00025")
     model["top_provider"] = {"max_completion_tokens": 16_384}
     assert read_price(model) == ModelPrice(
         prompt_pusd=1_000_000_000,
@@ -142,7 +142,24 @@ def test_every_price_of_a_model() -> None:
         request_pusd=10_000_000_000,
         image_pusd=3_613_000_000,
         max_completion_tokens=16_384,
+        cache_read_pusd=250_000_000,
     )
+
+
+@pytest.mark.parametrize("cached", [None, "", "-1", "0.11", "NaN", [1]])
+def test_no_price_of_cached_tokens_is_no_reason_to_have_none_at_all(cached: Any) -> None:
+    price = read_price(listed(input_cache_read=cached))
+    assert price is not None
+    assert (price.prompt_pusd, price.cache_read_pusd) == (1_000_000_000, None)
+
+
+async def test_the_list_names_prices_of_cached_tokens(client: OpenRouterClient) -> None:
+    book = PriceBook(client)
+    await book.refresh()
+    price = book.of(MODEL)
+    assert price is not None
+    assert price.cache_read_pusd is not None
+    assert 0 < price.cache_read_pusd < price.prompt_pusd
 
 
 def test_prices_that_a_model_does_not_have_are_zero() -> None:

@@ -14,6 +14,7 @@ from mai_usage_ext.openrouter.management import ManagementClient
 from mai_usage_ext.ports import Actor, KeyFacts, KeyTerms, NewKey, OwnKey, RemoteKey, Vault
 from mai_usage_ext.services.audit import Audit
 from mai_usage_ext.services.key_check import KeyCheck
+from mai_usage_ext.services.key_events import KeyEvents
 from mai_usage_ext.services.key_making import KeyMaker
 from mai_usage_ext.services.key_terms import KeyPolicy
 from mai_usage_ext.services.key_upkeep import KeyUpkeep
@@ -21,6 +22,7 @@ from mai_usage_ext.services.keys import Keys
 from mai_usage_ext.simulator import Simulator
 from mai_usage_ext.simulator.auth import ApiKey, new_secret
 from mai_usage_ext.storage.audit import AuditRows
+from mai_usage_ext.storage.events import EventRows
 from mai_usage_ext.storage.keys import KeyRows
 from mai_usage_ext.storage.models import AuditLog, ClientOrganization, PricingRule, UsageLedger
 from mai_usage_ext.storage.organizations import OrganizationRows
@@ -109,6 +111,7 @@ class KeyRig:
         self.audit = Audit(AuditRows(self.db), clock=self.clock)
         shared: dict[str, Any] = {
             "audit": self.audit,
+            "events": KeyEvents(EventRows(self.db), clock=self.clock),
             "unit_of_work": lambda: transaction(self.db),
             "clock": self.clock,
             "changed": self.changed.append,

@@ -14,6 +14,7 @@ from mai_usage_ext.openrouter.client import OpenRouterClient
 from mai_usage_ext.ports import Hold, HoldState, Outcome
 from mai_usage_ext.ports.reconciliation import LineFilter, ReconciliationRecord
 from mai_usage_ext.services.call_keys import CallKeys
+from mai_usage_ext.services.gaps import Gaps
 from mai_usage_ext.services.reconciliation import Reconciliation
 from mai_usage_ext.services.settlement import Settlement
 from mai_usage_ext.simulator import Simulator
@@ -22,6 +23,7 @@ from mai_usage_ext.simulator.bill import Record
 from mai_usage_ext.simulator.catalogue import MODELS
 from mai_usage_ext.simulator.charge import Tokens, charge_for, picodollars
 from mai_usage_ext.simulator.switches import Switches
+from mai_usage_ext.storage.events import EventRows
 from mai_usage_ext.storage.holds import HoldRows
 from mai_usage_ext.storage.models import (
     AlertEvent,
@@ -97,6 +99,7 @@ class Rig:
             self.ledger,
             ActivityClient(self.simulator.url),
             organizations=self.organizations,
+            gaps=Gaps(self.store, EventRows(self.db), unit_of_work=lambda: transaction(self.db)),
             management_key=lambda: self.simulator.management_key,
             clock=self.clock,
         )

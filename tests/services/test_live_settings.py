@@ -121,8 +121,17 @@ def test_every_setting_can_be_set_and_is_read_by_another_worker(place: Place) ->
             "default_hold": "0.000000000001",
             "commit_wait_ms": 500,
             "alert_thresholds": [90, 50, 90],
+            "alert_emails": ["ops@example.com", "boss@example.com", "ops@example.com"],
             "rate_limit": 7,
             "assignment_rules": [RULE, {**RULE, "kind": "group", "role": "manager"}],
+            "seller_name": " Łąka Ltd ",
+            "seller_address": "1 High Street\nLondon",
+            "seller_tax_id": "GB 1",
+            "seller_email": "money@example.com",
+            "seller_note": "Thank you.",
+            "statement_prefix": "INV-",
+            "auto_close_statements": "2026-01",
+            "fx_sources": {"PLN": "nbp", "EUR": "manual"},
         },
         actor=ADMIN,
     )
@@ -136,11 +145,14 @@ def test_every_setting_can_be_set_and_is_read_by_another_worker(place: Place) ->
     assert (now.billing_currency, now.time_zone) == ("EUR", "Europe/Warsaw")
     assert (now.default_hold_pusd, now.hold_wait_ms, now.rate_limit) == (1, 500, 7)
     assert now.alert_thresholds == (50, 90)
+    assert now.alert_emails == ("ops@example.com", "boss@example.com")
     assert now.assignment_rules == (
         AssignmentRule(kind="email_domain", value="acme.example", organization_id="acme"),
         AssignmentRule(kind="group", value="@Acme.example", organization_id="acme", role="manager"),
     )
+    assert (now.seller_name, now.auto_close_statements) == ("Łąka Ltd", "2026-01")
     view = two.view()
+    assert view.values["fx_sources"] == {"EUR": "manual", "PLN": "nbp"}
     assert view.values["default_hold"] == "0.000000000001"
     assert view.values["alert_thresholds"] == [50, 90]
     assert view.values["assignment_rules"][0] == {
@@ -168,6 +180,7 @@ BAD: dict[str, list[Any]] = {
     "timezone": ["Mars/Olympus", "../../etc/passwd", "Europe", "", 1, "a\x00b"],
     "default_hold": ["-0.05", "0.0000000000001", "Infinity", "9000001", 0.05, "much"],
     "commit_wait_ms": [0, "250", True, 60_001, 10**400, 2.5],
+    "alert_emails": ["a@b", ["a"], ["a@b,c@d"], ["a@b\nBcc: c@d"], [1], [""]],
     "alert_thresholds": ["80,90", [0], [101], ["80"], list(range(1, 12)), 80, [True]],
     "rate_limit": [0, -5, 1_000_001, [5]],
     "assignment_rules": [

@@ -71,6 +71,27 @@ def test_today_month_and_history(bench: Workbench, writer: LedgerWriter) -> None
     assert len(report.history) == 30
 
 
+def test_the_month_before_and_a_forecast(bench: Workbench, writer: LedgerWriter) -> None:
+    acme = make(bench, "Acme")
+    clock = StoppedClock(ms("2026-11-03T12:00:00"))
+    for day, pusd in (
+        ("2026-09-30", 999),
+        ("2026-10-01", 1),
+        ("2026-10-03", 2),
+        ("2026-10-31", 4),
+        ("2026-11-01", 30),
+        ("2026-11-02", 50),
+        ("2026-11-03", 10),
+    ):
+        spend(writer, acme.id, day, pusd=pusd)
+    month = Reports(bench.usage, bench.holds, clock=clock).organization(acme).month
+    assert (month.last_month.billed_pusd, month.last_month.requests) == (7, 3)
+    assert (month.last_month_to_date.billed_pusd, month.last_month_to_date.tokens) == (3, 20)
+    # Forty a day on the two that are over, and as much on each of the 28 that are not.
+    assert (month.forecast.so_far, month.forecast.expected) == (90, 30 * 40)
+    assert month.forecast.low < month.forecast.expected < month.forecast.high
+
+
 def test_calls_without_a_price_are_counted_apart(bench: Workbench, writer: LedgerWriter) -> None:
     acme = make(bench, "Acme")
     clock = StoppedClock(ms("2026-11-03T12:00:00"))

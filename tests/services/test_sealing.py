@@ -200,7 +200,7 @@ def test_one_that_takes_too_long_holds_up_nobody_and_two_are_a_database_that_is_
 def test_a_month_end_in_two_zones_on_a_real_database(db: Database) -> None:
     clock = Clock()
     kolkata, honolulu = make_organization(db, "Kolkata"), make_organization(db, "Honolulu")
-    commit = GroupCommit(db, thresholds=tuple)
+    commit = GroupCommit(db)
     for owner, zone in ((kolkata, "Asia/Kolkata"), (honolulu, "Pacific/Honolulu")):
         with transaction(db):
             at_home = ClientOrganization.update(timezone=zone)
@@ -249,7 +249,7 @@ def test_a_week_that_nobody_was_there_for_is_caught_up_by_two_leaders_at_once(
             next_timezone="Etc/GMT+12", next_timezone_from_ms=ms("2028-03-28T10:00:00")
         )
         write(db, plan.where(ClientOrganization.id == moving))
-    assert all(GroupCommit(db, thresholds=tuple).commit(changes, now_ms=1))
+    assert all(GroupCommit(db).commit(changes, now_ms=1))
 
     # Its change has brought the 27th and the 28th back.
     ends = zones | {moving: "Etc/GMT+12"}

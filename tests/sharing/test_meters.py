@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from mai_usage_ext.api.schemas.usage import HealthOut
+from mai_usage_ext.api.schemas.health import HealthOut
 from mai_usage_ext.api.services import ApiServices
 from mai_usage_ext.bootstrap import Meter
 from mai_usage_ext.metering.money import PICO

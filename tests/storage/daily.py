@@ -125,7 +125,7 @@ def _beyond(entries: list[Any]) -> tuple[Any, ...]:
 def book(db: Database, *entries: LedgerEntry) -> list[bool]:
     """Commit them as one group, each with a hold of its own."""
     changes = [Settle(hold_of(entry), entry) for entry in entries]
-    return GroupCommit(db, thresholds=tuple).commit(changes, now_ms=NOW_MS)  # type: ignore[return-value]
+    return GroupCommit(db).commit(changes, now_ms=NOW_MS)  # type: ignore[return-value]
 
 
 def hold_of(entry: LedgerEntry) -> Hold:

@@ -24,6 +24,7 @@ from mai_usage_ext.storage.members import MemberRows
 from mai_usage_ext.storage.organizations import OrganizationRows
 from mai_usage_ext.storage.pricing import PriceRows
 from mai_usage_ext.storage.sessions import transaction
+from tests.storage.samples import percent_marks
 
 __all__ = ["LEASE_MS", "MODEL", "RATE", "Process", "Shop", "unique"]
 
@@ -33,7 +34,7 @@ RATE = 1_300_000
 MODEL = "acme/model-1"
 PRICE = ModelPrice(prompt_pusd=1_000, completion_pusd=10_000, max_completion_tokens=400)
 DEFAULT_HOLD = 3_000_000
-THRESHOLDS = (80, 90, 100)
+MARKS = percent_marks(80, 90, 100)
 
 _numbers = itertools.count()
 
@@ -87,7 +88,7 @@ class Shop:
     def __init__(self, db: Database) -> None:
         self.db = db
         self.clock = Clock()
-        self.commit = GroupCommit(db, thresholds=lambda: THRESHOLDS)
+        self.commit = GroupCommit(db, marks=lambda: MARKS)
         self.holds, self.prices = HoldRows(db), PriceRows(db)
         rows = OrganizationRows(db)
         common: dict[str, Any] = {
@@ -103,8 +104,8 @@ class Shop:
                 rate_micro=RATE,
                 billing_currency="USD",
                 time_zone="UTC",
-                alert_thresholds=THRESHOLDS,
             ),
+            marks=lambda: MARKS,
             **common,
         )
         self.directory = Directory(rows, newcomers=Nobody(), default_id=None, clock=self.clock)

@@ -31,7 +31,7 @@ def hold_on(organization: str, day: date, **changes: Any) -> Hold:
 
 
 def commit(db: Database, *changes: Change, now_ms: int) -> list[Any]:
-    return GroupCommit(db, thresholds=tuple).commit(changes, now_ms=now_ms)
+    return GroupCommit(db).commit(changes, now_ms=now_ms)
 
 
 def call_on(db: Database, organization: str, day: date, **changes: Any) -> tuple[Hold, LedgerEntry]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from peewee import Database
 
+from mai_usage_ext.metering.limits import MarkPeriod, MarkRule, Marks
 from mai_usage_ext.ports import Hold, LedgerEntry, Outcome, Source
 from mai_usage_ext.storage.organizations import OrganizationRows
 
@@ -22,6 +23,11 @@ def make_organization(db: Database, name: str = "Acme") -> str:
         name=name, time_zone="UTC", rate_micro=RATE, billing_currency="USD", now_ms=AT_MS
     )
     return made.id
+
+
+def percent_marks(*percents: int) -> Marks:
+    """What a rule for everybody with these percentages of a limit comes to."""
+    return Marks([MarkRule(id=1, period=MarkPeriod.LIMIT, marks=percents)])
 
 
 def make_hold(organization_id: str, **changes: Any) -> Hold:

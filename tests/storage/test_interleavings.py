@@ -116,7 +116,7 @@ def test_books_balance_after_any_interleaving(
 ) -> None:
     organization = make_organization(db)
     holds = [make_hold(organization, estimate_pusd=estimate(number)) for number in HOLDS]
-    commit = GroupCommit(db, thresholds=tuple)
+    commit = GroupCommit(db)
     model = Model()
     results: list[object] = []
     changes = [change_of(kind, holds[n], n, g, organization) for kind, n, g in steps]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from mai_usage_ext.metering.limits import LimitEventKind
+from mai_usage_ext.metering.limits import LimitEventKind, MarkPeriod, MarkRule, Marks
 from mai_usage_ext.ports import HoldState, Verdict
 from mai_usage_ext.storage.budgets import ORGANIZATION, Budget, Budgets, LimitEvent, MonthKey
 from mai_usage_ext.storage.changes import Change, Defer, Insist, Place, Settle, Void
@@ -223,8 +223,11 @@ def test_each_mark_that_was_passed_and_each_limit_that_refused_is_told() -> None
         },
         refused={ORG},
     )
-    assert list(budgets.events([50, 80, 100])) == [
-        LimitEvent(LimitEventKind.THRESHOLD, ORG, 80, 100, 100),
-        LimitEvent(LimitEventKind.THRESHOLD, ORG, 100, 100, 100),
-        LimitEvent(LimitEventKind.REACHED, ORG, 100, 100, 100),
+    rule = MarkRule(id=1, period=MarkPeriod.LIMIT, marks=(50, 80, 100))
+    assert list(budgets.events(Marks([rule]))) == [
+        LimitEvent(LimitEventKind.THRESHOLD, ORG, 80, 100, 100, rule),
+        LimitEvent(LimitEventKind.THRESHOLD, ORG, 100, 100, 100, rule),
+        LimitEvent(LimitEventKind.REACHED, ORG, 100, 100, 100, rule),
     ]
+    refused = LimitEvent(LimitEventKind.REACHED, ORG, 100, 100, 100, None)
+    assert list(budgets.events(Marks())) == [refused]

@@ -153,7 +153,7 @@ def test_a_day_of_a_sealed_month_that_nobody_used_is_live(db: Database, organiza
 
 
 def test_who_is_not_late_asks_nothing_more(db: Database, organization: str) -> None:
-    commit = GroupCommit(db, thresholds=tuple)
+    commit = GroupCommit(db)
     book(db, entry_on(organization, YESTERDAY))
     SealRows(db).seal(organization, YESTERDAY, now_ms=NOW_MS)
     entry = entry_on(organization, DAY)

@@ -27,7 +27,7 @@ def side_by_side(
     def other_process() -> None:
         try:
             with session(db):
-                results.extend(GroupCommit(db, thresholds=tuple).commit(second(), now_ms=1))
+                results.extend(GroupCommit(db).commit(second(), now_ms=1))
         except BaseException as error:  # noqa: BLE001 - told by the thread that waits
             failures.append(error)
         finally:
@@ -35,7 +35,7 @@ def side_by_side(
 
     thread = threading.Thread(target=other_process)
     with transaction(db):
-        mine = GroupCommit(db, thresholds=tuple).commit(first, now_ms=1)
+        mine = GroupCommit(db).commit(first, now_ms=1)
         thread.start()
         if is_sqlite(db):
             # Its transaction waits at its very begin, which nobody can see from here.
@@ -56,7 +56,7 @@ def test_the_first_holds_of_a_user_with_a_limit(db: Database, organization: str)
     """Both find the user's month not counted yet; only one may add up what was before."""
     limit_user(db, organization, "ada", 10 * COST)
     before = make_hold(organization, estimate_pusd=COST)
-    commit = GroupCommit(db, thresholds=tuple)
+    commit = GroupCommit(db)
     commit.commit([Place(before)], now_ms=1)
     commit.commit([Settle(before, make_entry(before, billed_pusd=COST))], now_ms=1)
     holds = [make_hold(organization, estimate_pusd=COST) for _ in range(2)]
@@ -73,7 +73,7 @@ def test_a_settlement_that_waited_for_the_first_hold(db: Database, organization:
     """It must add to the user's month, which was not there when it began."""
     limit_user(db, organization, "ada", 10 * COST)
     done, new = (make_hold(organization, estimate_pusd=COST) for _ in range(2))
-    GroupCommit(db, thresholds=tuple).commit([Place(done)], now_ms=1)
+    GroupCommit(db).commit([Place(done)], now_ms=1)
     side_by_side(
         db,
         [Place(new, has_user_limit=True)],

@@ -20,7 +20,7 @@ from mai_usage_ext.storage.models import (
 from mai_usage_ext.storage.sessions import session, transaction, write
 from tests.storage.books import read_books, state_of
 from tests.storage.conftest import MakeWriter
-from tests.storage.samples import make_entry, make_hold, make_organization
+from tests.storage.samples import make_entry, make_hold, make_organization, percent_marks
 
 COST = 1_000_000
 
@@ -88,7 +88,7 @@ def test_what_is_freed_can_be_held_again(
 
 def test_a_limit_that_only_warns(db: Database, make_writer: MakeWriter, organization: str) -> None:
     limit(db, organization, COST, on_limit="alert")
-    writer = make_writer(thresholds=lambda: (80, 100))
+    writer = make_writer(marks=lambda: percent_marks(80, 100))
     hold = make_hold(organization, estimate_pusd=5 * COST)
     assert writer.place(hold).result(10).granted_pusd == 5 * COST
     writer.settle(hold, make_entry(hold, billed_pusd=5 * COST)).result(10)
@@ -103,7 +103,7 @@ def test_each_mark_once_and_several_at_once(
     db: Database, make_writer: MakeWriter, organization: str
 ) -> None:
     limit(db, organization, 100)
-    writer = make_writer(thresholds=lambda: (80, 90, 100))
+    writer = make_writer(marks=lambda: percent_marks(80, 90, 100))
     for cost in (79, 1, 5, 10, 5):
         hold = make_hold(organization, estimate_pusd=0)
         writer.place(hold).result(10)
@@ -166,7 +166,7 @@ def test_a_users_own_limit(db: Database, make_writer: MakeWriter, organization: 
 
 def test_a_users_own_marks(db: Database, make_writer: MakeWriter, organization: str) -> None:
     limit_user(db, organization, "ada", 100)
-    writer = make_writer(thresholds=lambda: (80, 100))
+    writer = make_writer(marks=lambda: percent_marks(80, 100))
     hold = make_hold(organization, estimate_pusd=1)
     writer.place(hold, has_user_limit=True).result(10)
     writer.settle(hold, make_entry(hold, billed_pusd=85)).result(10)

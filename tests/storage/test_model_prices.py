@@ -14,6 +14,7 @@ PRICE = ModelPrice(
     request_pusd=1,
     image_pusd=3_613_000_000,
     max_completion_tokens=16_384,
+    cache_read_pusd=1_250_000,
 )
 FREE = ModelPrice(prompt_pusd=0, completion_pusd=0)
 

@@ -16,7 +16,11 @@ BEYOND_MODELS = {
     "mai_usage_organizations_key",
     "mai_usage_alert_events_once",
     "mai_usage_alert_events_subject",
+    "mai_usage_alert_notifications_once",
     "mai_usage_events_once",
+    "mai_usage_statements_month",
+    "mai_usage_statements_serial",
+    "mai_usage_webhook_deliveries_once",
 }
 # PostgreSQL wants what divides a table in its key.
 DIVIDED_BY = {"usage_ledger": ["partition_day"]}

@@ -33,7 +33,7 @@ def differences(db: Database, organization: str, since: date = DAY) -> list[Mont
 
 def use(db: Database, organization: str, *, day: date = DAY, user_id: str | None = "ada") -> None:
     """A settled call and an open one, of a user whose own limit asks for a total."""
-    commit = GroupCommit(db, thresholds=tuple)
+    commit = GroupCommit(db)
     options: dict[str, Any] = {"day": day, "month": f"{day:%Y-%m}", "user_id": user_id}
     settled, still_open = (make_hold(organization, **options) for _ in range(2))
     changes = [

@@ -123,7 +123,7 @@ def test_a_sealer_that_is_killed_leaves_the_day_to_the_next(
     db: Database, database_url: str, organization: str, start: Start, point: str
 ) -> None:
     hold = make_hold(organization)
-    commit = GroupCommit(db, thresholds=tuple)
+    commit = GroupCommit(db)
     assert commit.commit([Settle(hold, make_entry(hold))], now_ms=NOW_MS) == [True]
     sealer = start("stop", database_url, organization, point)
     assert sealer.stdout is not None

@@ -142,7 +142,7 @@ def test_an_answer_that_never_came_is_told_that_it_was_booked(
     call_on(db, organization, OLD)
     seal(db, organization, OLD)
     drop(db, organization, OLD + timedelta(days=1))
-    group, change = GroupCommit(db, thresholds=tuple), Settle(late, make_entry(late))
+    group, change = GroupCommit(db), Settle(late, make_entry(late))
     assert group.commit([change], now_ms=NOW_MS) == [True]
     assert group.commit([change], now_ms=NOW_MS, is_retry=True, in_doubt=True) == [True]
     assert len(entries(db)) == 1

@@ -39,8 +39,25 @@ class SettingsIn(Changes):
     alert_thresholds: list[Annotated[int, Field(ge=1, le=100)]] | None = Field(
         default=None, max_length=10, description="Percentages of a limit; empty: none"
     )
+    alert_emails: list[Annotated[str, Field(max_length=254)]] | None = Field(
+        default=None, max_length=20, description="Who is told of alerts by e-mail"
+    )
     rate_limit: int | None = Field(default=None, ge=1, le=1_000_000, description="A minute")
     assignment_rules: list[RuleIn] | None = Field(default=None, max_length=1000)
+    seller_name: str | None = Field(default=None, max_length=200, description="On statements")
+    seller_address: str | None = Field(default=None, max_length=500)
+    seller_tax_id: str | None = Field(default=None, max_length=60)
+    seller_email: str | None = Field(default=None, max_length=200)
+    seller_note: str | None = Field(
+        default=None, max_length=1000, description="At the end of statements: when and where to pay"
+    )
+    statement_prefix: str | None = Field(default=None, max_length=20)
+    auto_close_statements: str | None = Field(
+        default=None, max_length=7, description="`off`, or the first month to close by itself"
+    )
+    fx_sources: dict[str, Literal["manual", "ecb", "nbp"]] | None = Field(
+        default=None, description="Where rates come from: without one nbp for PLN, else ecb"
+    )
 
 
 class RuleOut(BaseModel):
@@ -61,8 +78,17 @@ class SettingsAnswer(Answer):
     default_hold: Amount
     commit_wait_ms: int
     alert_thresholds: list[int]
+    alert_emails: list[str]
     rate_limit: int
     assignment_rules: list[RuleOut]
+    seller_name: str
+    seller_address: str
+    seller_tax_id: str
+    seller_email: str
+    seller_note: str
+    statement_prefix: str
+    auto_close_statements: str
+    fx_sources: dict[str, str]
     sources: dict[str, Literal["database", "environment", "default"]]
     problems: list[str]
 

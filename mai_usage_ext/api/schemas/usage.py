@@ -3,17 +3,19 @@
 ``cost`` is always what the client pays, never what OpenRouter charged.
 """
 
-from datetime import date
+from datetime import date, timedelta
 
 from pydantic import BaseModel
 
-from mai_usage_ext.api.schemas.values import instant, instant_or_none
+from mai_usage_ext.api.schemas.usage_measures import decimal_or_none, money_or_none
+from mai_usage_ext.api.schemas.values import instant
+from mai_usage_ext.metering.days import month_of
+from mai_usage_ext.metering.measures import percent
 from mai_usage_ext.metering.money import usd_from_pusd
-from mai_usage_ext.services.health import Health
-from mai_usage_ext.services.job_reports import JobReport
+from mai_usage_ext.services.forecast import Forecast
 from mai_usage_ext.services.reports import DayUsage, MonthUsage, OrganizationReport
 
-__all__ = ["HealthOut", "MyOrganizationOut", "TodayUsageOut"]
+__all__ = ["MyOrganizationOut", "TodayUsageOut"]
 
 
 class DayOut(BaseModel):
@@ -56,8 +58,54 @@ class TodayOut(DayOut):
         )
 
 
+class MonthBeforeOut(BaseModel):
+    """The month before: all of it, and its days up to the number of today."""
+
+    month: str
+    tokens: int
+    cost: str
+    requests: int
+    tokens_to_date: int
+    cost_to_date: str
+    requests_to_date: int
+
+    @classmethod
+    def of(cls, usage: MonthUsage) -> "MonthBeforeOut":
+        whole, part = usage.last_month, usage.last_month_to_date
+        return cls(
+            month=month_of(usage.forecast.as_of.replace(day=1) - timedelta(days=1)),
+            tokens=whole.tokens,
+            cost=usd_from_pusd(whole.billed_pusd),
+            requests=whole.requests,
+            tokens_to_date=part.tokens,
+            cost_to_date=usd_from_pusd(part.billed_pusd),
+            requests_to_date=part.requests,
+        )
+
+
+class MonthForecastOut(BaseModel):
+    """What the month will have cost; four of five should stay between ``low`` and ``high``."""
+
+    low: str
+    expected: str
+    high: str
+
+    @classmethod
+    def of(cls, forecast: Forecast) -> "MonthForecastOut":
+        return cls(
+            low=usd_from_pusd(forecast.low),
+            expected=usd_from_pusd(forecast.expected),
+            high=usd_from_pusd(forecast.high),
+        )
+
+
 class MonthOut(BaseModel):
-    """The month so far. Averages are over the days on which anything was used."""
+    """The month so far. Averages are over the days on which anything was used.
+
+    ``monthly_limit`` is the organization's, ``limit_percent`` how much of it is used, and
+    ``limit_reached_on`` when it is expected to be used up; ``null`` where there is no limit, and
+    the last one also where it will do.
+    """
 
     month: str
     tokens: int
@@ -67,9 +115,15 @@ class MonthOut(BaseModel):
     days_elapsed: int
     average_daily_cost: str
     average_daily_tokens: int
+    monthly_limit: str | None
+    limit_percent: str | None
+    limit_reached_on: date | None
+    forecast: MonthForecastOut
+    last_month: MonthBeforeOut
 
     @classmethod
-    def of(cls, usage: MonthUsage) -> "MonthOut":
+    def of(cls, usage: MonthUsage, limit_pusd: int | None) -> "MonthOut":
+        spent = usage.totals.billed_pusd
         return cls(
             month=usage.month,
             tokens=usage.totals.tokens,
@@ -79,6 +133,13 @@ class MonthOut(BaseModel):
             days_elapsed=usage.days_elapsed,
             average_daily_cost=usd_from_pusd(usage.average_pusd),
             average_daily_tokens=usage.average_tokens,
+            monthly_limit=money_or_none(limit_pusd),
+            limit_percent=None
+            if limit_pusd is None
+            else decimal_or_none(percent(spent, limit_pusd)),
+            limit_reached_on=None if limit_pusd is None else usage.forecast.reaches(limit_pusd),
+            forecast=MonthForecastOut.of(usage.forecast),
+            last_month=MonthBeforeOut.of(usage),
         )
 
 
@@ -92,23 +153,25 @@ class StatsOut(BaseModel):
 
 
 class MyOrganizationOut(BaseModel):
-    """``GET usage/my-organization``."""
+    """``GET usage/my-organization``; ``hint`` says why there may be nothing where there is."""
 
     success: bool
     client_id: str
     stats: StatsOut
+    hint: str | None
 
     @classmethod
-    def of(cls, report: OrganizationReport) -> "MyOrganizationOut":
+    def of(cls, report: OrganizationReport, *, hint: str | None = None) -> "MyOrganizationOut":
         return cls(
             success=True,
             client_id=report.organization.id,
+            hint=hint,
             stats=StatsOut(
                 client_org_name=report.organization.name,
                 currency="USD",
                 time_zone=report.organization.time_zone,
                 today=TodayOut.at(report.today, report.as_of_ms),
-                this_month=MonthOut.of(report.month),
+                this_month=MonthOut.of(report.month, report.organization.monthly_limit_pusd),
                 daily_history=[DayOut.of(day) for day in report.history],
             ),
         )
@@ -129,60 +192,4 @@ class TodayUsageOut(BaseModel):
             client_id=client_id,
             today=TodayOut.at(usage, as_of_ms),
             last_updated=instant(as_of_ms),
-        )
-
-
-class JobOut(BaseModel):
-    """One job: ``shared`` says that one process runs it for all, ``process`` which one last did.
-
-    ``last_error`` is why the last run failed, ``null`` when it did not.
-    """
-
-    name: str
-    every_seconds: int
-    shared: bool
-    process: str | None
-    last_run: str | None
-    last_success: str | None
-    last_error: str | None
-    is_overdue: bool
-
-    @classmethod
-    def of(cls, report: JobReport) -> "JobOut":
-        record = report.record
-        return cls(
-            name=record.name,
-            every_seconds=report.every_s,
-            shared=report.is_shared,
-            process=record.owner,
-            last_run=instant_or_none(record.begun_ms),
-            last_success=instant_or_none(record.succeeded_ms),
-            last_error=record.problem,
-            is_overdue=report.is_overdue,
-        )
-
-
-class HealthOut(BaseModel):
-    """``GET health``: what an operator looks at first."""
-
-    status: str
-    version: str
-    reasons: list[str]
-    queue_depth: int
-    unsettled: dict[str, int]
-    counts: dict[str, int]
-    jobs: list[JobOut]
-    redis: str
-
-    @classmethod
-    def of(cls, health: Health) -> "HealthOut":
-        return cls(
-            status="ok" if health.is_well else "degraded",
-            version=health.version,
-            reasons=list(health.reasons),
-            queue_depth=health.queue_depth,
-            unsettled={str(state): count for state, count in health.unsettled.items()},
-            counts=health.counts,
-            jobs=[JobOut.of(job) for job in health.jobs],
-            redis=health.redis,
         )
