@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 from decimal import Context, Decimal
 from typing import Any
 
+from mai_usage_ext.metering.days import rfc3339
 from mai_usage_ext.metering.money import usd_from_pusd
 from mai_usage_ext.ports.tables import ColumnKind
 
@@ -41,7 +42,7 @@ def instant_of(value_ms: int) -> datetime:
 
 def _instant_text(value_ms: int) -> str:
     precision = "milliseconds" if value_ms % 1000 else "seconds"
-    return instant_of(value_ms).replace(tzinfo=None).isoformat(timespec=precision) + "Z"
+    return rfc3339(value_ms, timespec=precision)
 
 
 def _date_text(value: date) -> str:

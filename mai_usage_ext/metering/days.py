@@ -16,6 +16,7 @@ __all__ = [
     "month_days",
     "month_of",
     "previous_days",
+    "rfc3339",
     "zone",
 ]
 
@@ -72,6 +73,12 @@ def month_days(day: date) -> tuple[date, date]:
 def previous_days(day: date, count: int) -> list[date]:
     """The ``count`` days that end with ``day``, oldest first."""
     return [day - timedelta(days=back) for back in range(count - 1, -1, -1)]
+
+
+def rfc3339(instant_ms: int, *, timespec: str = "milliseconds") -> str:
+    """An instant in UTC, such as ``2026-01-31T23:00:00.000Z``; ``timespec`` is isoformat's."""
+    moment = datetime.fromtimestamp(instant_ms / 1000, UTC)
+    return moment.isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
 def _midnight_ms(day: date, zone_name: str) -> int:

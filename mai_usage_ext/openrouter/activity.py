@@ -4,11 +4,12 @@ Source of paths, fields and errors: OpenRouter's Python client 1.3.84 and its AP
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
 from mai_usage_ext.errors import BadInput, UpstreamError
+from mai_usage_ext.metering.days import rfc3339
 from mai_usage_ext.metering.money import pusd_from_usd
 from mai_usage_ext.openrouter.transport import Transport
 from mai_usage_ext.ports.reconciliation import Candidate, Figures, KeyUsage, ProviderDay
@@ -64,7 +65,7 @@ class ActivityClient:
             "metrics": ["request_count"],
             "dimensions": list(_DIMENSIONS),
             "filters": [{"field": "api_key", "operator": "eq", "value": key_hash}],
-            "time_range": {"start": _instant(from_ms), "end": _instant(until_ms)},
+            "time_range": {"start": rfc3339(from_ms), "end": rfc3339(until_ms)},
             "limit": _MOST_ROWS,
         }
         body = await self._ask("POST", "/analytics/query", key=management_key, body=wanted)
@@ -156,8 +157,3 @@ def _count(row: Mapping[str, Any], field: str) -> int:
     if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 10**15:
         raise UpstreamError(f"OpenRouter answered with {field} {value!r}", status=200)
     return number
-
-
-def _instant(instant_ms: int) -> str:
-    moment = datetime.fromtimestamp(instant_ms / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from mai_usage_ext.errors import NotFound
+from mai_usage_ext.metering.days import rfc3339
 from mai_usage_ext.metering.money import billed_pusd, rate_to_decimal, usd_from_pusd
 from mai_usage_ext.metering.pricing import PriceRule, rule_of
 from mai_usage_ext.ports import (
@@ -223,4 +223,4 @@ def _usd(pusd: int) -> str:
 
 
 def _instant(ms: int) -> str:
-    return datetime.fromtimestamp(ms // 1000, UTC).isoformat().replace("+00:00", "Z")
+    return rfc3339(ms, timespec="seconds")

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 
-from mai_usage_ext.metering.days import is_over
+from mai_usage_ext.metering.days import is_over, rfc3339
 from mai_usage_ext.metering.money import usd_from_pusd
 from mai_usage_ext.ports import Clock, HoldState, SealStore
 from mai_usage_ext.ports.vitals import Contact, Vitals
@@ -295,4 +294,4 @@ def _duration(ms: int) -> str:
 
 
 def _instant(ms: int) -> str:
-    return datetime.fromtimestamp(ms // 1000, UTC).isoformat().replace("+00:00", "Z")
+    return rfc3339(ms, timespec="seconds")

@@ -1,8 +1,8 @@
 """What others hear of organizations' keys. No event holds a key."""
 
+from mai_usage_ext.metering.days import rfc3339
 from mai_usage_ext.ports import Clock, KeyFacts
 from mai_usage_ext.ports.events import EventKind, EventStore
-from mai_usage_ext.services.webhook_envelopes import instant_text
 
 __all__ = ["KeyEvents"]
 
@@ -45,7 +45,7 @@ class KeyEvents:
         now_ms = self._clock.now_ms()
         self._events.add(
             kind,
-            subject=f"{organization_id}/{about or instant_text(now_ms)}",
+            subject=f"{organization_id}/{about or rfc3339(now_ms)}",
             at_ms=now_ms,
             data={"client_id": organization_id, **more},
             organization_id=organization_id,

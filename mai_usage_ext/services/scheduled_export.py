@@ -12,13 +12,13 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from mai_usage_ext.errors import BadInput, ConfigurationError
 from mai_usage_ext.guard import tally
-from mai_usage_ext.metering.days import billing_day, month_days, month_of
+from mai_usage_ext.metering.days import billing_day, month_days, month_of, rfc3339
 from mai_usage_ext.ports import Clock, SealStore
 from mai_usage_ext.ports.ledger_pages import LedgerPages
 from mai_usage_ext.services.exports import ExportRequest, Exports
@@ -138,10 +138,9 @@ class ScheduledExport:
         files: Sequence[dict[str, Any]],
         left_out: Sequence[dict[str, str]],
     ) -> None:
-        written_at = datetime.fromtimestamp(self._clock.now_ms() // 1000, UTC)
         manifest = {
             "month": month,
-            "written_at": written_at.isoformat().replace("+00:00", "Z"),
+            "written_at": rfc3339(self._clock.now_ms(), timespec="seconds"),
             "files": files,
             "left_out": left_out,
         }

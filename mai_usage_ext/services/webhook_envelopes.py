@@ -3,13 +3,13 @@
 import json
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
+from mai_usage_ext.metering.days import rfc3339
 from mai_usage_ext.ports.events import UsageEvent
 from mai_usage_ext.ports.webhooks import PING, Message
 
-__all__ = ["envelope_of", "instant_text", "ping_to"]
+__all__ = ["envelope_of", "ping_to"]
 
 
 def envelope_of(event: UsageEvent, *, source: str) -> str:
@@ -46,14 +46,8 @@ def _envelope(
         "source": source,
         "type": kind,
         "subject": subject,
-        "time": instant_text(at_ms),
+        "time": rfc3339(at_ms),
         "datacontenttype": "application/json",
         "data": data,
     }
     return json.dumps(envelope, ensure_ascii=False, separators=(",", ":"))
-
-
-def instant_text(at_ms: int) -> str:
-    """RFC 3339 in UTC, to the millisecond."""
-    text = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")

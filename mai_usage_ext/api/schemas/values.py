@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
 from mai_usage_ext.errors import BadInput
+from mai_usage_ext.metering.days import rfc3339
 from mai_usage_ext.metering.money import rate_to_decimal
 
 __all__ = [
@@ -80,8 +81,7 @@ def rate(rate_micro: int) -> str:
 
 
 def instant(instant_ms: int) -> str:
-    text = datetime.fromtimestamp(instant_ms / 1000, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
+    return rfc3339(instant_ms)
 
 
 def instant_or_none(instant_ms: int | None) -> str | None:
