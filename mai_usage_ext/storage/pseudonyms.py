@@ -4,6 +4,7 @@ from typing import Any
 
 from peewee import Database, Model
 
+from mai_usage_ext.storage.alert_models import AlertRule
 from mai_usage_ext.storage.database import is_sqlite
 from mai_usage_ext.storage.models import (
     AlertEvent,
@@ -26,6 +27,7 @@ _TABLES: tuple[Any, ...] = (
     UsageLedger,
     ClientLiveCounter,
     AlertEvent,
+    AlertRule,
 )
 
 

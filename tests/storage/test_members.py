@@ -11,6 +11,7 @@ from peewee import Database, fn
 from mai_usage_ext.errors import Conflict
 from mai_usage_ext.guard import tally
 from mai_usage_ext.ports import Member, Role
+from mai_usage_ext.storage.alert_models import AlertRule
 from mai_usage_ext.storage.database import is_sqlite
 from mai_usage_ext.storage.members import MemberRows
 from mai_usage_ext.storage.models import (
@@ -174,6 +175,21 @@ def test_the_lock_lets_one_at_a_time_in(db: Database, rows: MemberRows) -> None:
     assert order == ["first", "second"]
 
 
+def a_rule(user_id: str) -> dict[str, Any]:
+    """An alert rule about what a user spends."""
+    texts = {"name": "much", "kind": "spend", "level": "user", "severity": "warning"}
+    lists = {"parameters": "{}", "channels": "[]", "emails": "[]"}
+    flags = {"is_enabled": True, "is_builtin": False, "notify_organization": False}
+    return {
+        **texts,
+        **lists,
+        **flags,
+        "user_id": user_id,
+        "created_at_ms": AT_MS,
+        "updated_at_ms": AT_MS,
+    }
+
+
 def a_day(organization: str, user_id: str, day: date = DAY) -> dict[str, Any]:
     sums = dict.fromkeys(
         (name for name in ClientUserDailyUsage._meta.fields if name not in {"openrouter_user_id"}),
@@ -233,6 +249,7 @@ def test_a_pseudonym_replaces_a_user_everywhere(
         event = {**total, "kind": "threshold", "percent": 80, "limit_pusd": 1, "spent_pusd": 1}
         write(db, ClientMonthTotal.insert(**total, spent_pusd=5, held_pusd=3))
         write(db, AlertEvent.insert(**event, at_ms=AT_MS))
+        write(db, AlertRule.insert(**a_rule(user_id)))
         write(db, ClientUserDailyUsage.insert(**a_day(organization, user_id)))
     [ada] = rows.history("ada")
     rows.end(ada, at_ms=AT_MS + 100)

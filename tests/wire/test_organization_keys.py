@@ -362,6 +362,7 @@ async def test_no_call_fails_while_another_process_rotates_the_key(
     clock = HandClock(at_ms=time.time_ns() // 1_000_000)
     elsewhere = KeyRig(database, acme.simulator, vault=KeyRing([RING]), clock=clock)
     try:
+        await acme.simulator.bill.until(lambda _: old in acme.bearers())
         await elsewhere.keys.rotate(acme.id, actor=SYSTEM)
         new = await asyncio.to_thread(KeyRows(database, KeyRing([RING])).secret, acme.id)
         begun = len(acme.bearers())
