@@ -17,7 +17,7 @@ from mai_usage_ext.bootstrap.health import MeterParts, wire_health, wire_metrics
 from mai_usage_ext.bootstrap.jobs import Jobs, jobs_of
 from mai_usage_ext.bootstrap.keys import wire_keys
 from mai_usage_ext.bootstrap.reconciliation import wire_broadcast, wire_reconciliation
-from mai_usage_ext.bootstrap.sharing import messages_of, redis_place
+from mai_usage_ext.bootstrap.sharing import messages_of, redis_place, shelf_of
 from mai_usage_ext.bootstrap.tracing import tracing_of
 from mai_usage_ext.bootstrap.usage import wire_usage
 from mai_usage_ext.bootstrap.webhooks import wire_webhooks
@@ -99,6 +99,7 @@ class Meter:
         self._rate_limit_trouble = rate_limit_trouble
         self._host_notices = host_notices
         self._messages = messages_of(settings)
+        self._shelf = shelf_of(settings)
         self._clock = SystemClock()
         self._stop: list[Callable[[], object]] = []
         self._directory: Directory | None = None
@@ -208,11 +209,13 @@ class Meter:
             is_stopping=server_is_stopping,
         )
         self._stop.append(live_usage.close)
+        if self._shelf is not None:
+            self._stop.append(self._shelf.close)
         parts = self._parts(ledger, counts, jobs, alerts.services)
         self.services = ApiServices(
             directory=directory,
             reports=reports,
-            usage=wire_usage(bench, price_of=prices.of),
+            usage=wire_usage(bench, price_of=prices.of, shelf=self._shelf),
             health=wire_health(bench, self._settings, parts, key_check),
             metrics=wire_metrics(bench, self._settings, parts),
             zero_usage=ZeroUsage(counts.look, base_urls=self._settings.base_urls),
@@ -261,7 +264,8 @@ class Meter:
         )
 
     def _redis_troubles(self) -> list[str]:
-        troubles = (self._messages.trouble, self._rate_limit_trouble())
+        of_shelf = None if self._shelf is None else self._shelf.trouble
+        troubles = (self._messages.trouble, self._rate_limit_trouble(), of_shelf)
         return [trouble for trouble in troubles if trouble is not None]
 
     def _started_ledger(self, bench: Workbench, owner: str, counts: MeterCounts) -> LedgerWriter:

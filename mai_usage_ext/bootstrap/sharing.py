@@ -4,9 +4,9 @@ from mai_usage_ext.api.counts import RedisCounts
 from mai_usage_ext.api.rate_limits import SharedCounts
 from mai_usage_ext.ports.messages import Messages, NoMessages, RedisPlace
 from mai_usage_ext.settings import Settings
-from mai_usage_ext.sharing import RedisMessages, connect, reason_of
+from mai_usage_ext.sharing import RedisMessages, RedisShelf, connect, reason_of
 
-__all__ = ["messages_of", "redis_place", "shared_counts"]
+__all__ = ["messages_of", "redis_place", "shared_counts", "shelf_of"]
 
 # A request waits for each answer about its count.
 _COUNT_TIMEOUT_S = 0.25
@@ -28,6 +28,12 @@ def redis_place(settings: Settings) -> RedisPlace | None:
 def messages_of(settings: Settings) -> Messages:
     place = redis_place(settings)
     return NoMessages() if place is None else RedisMessages(place)
+
+
+def shelf_of(settings: Settings) -> RedisShelf | None:
+    """Where processes leave reports of sealed days for each other."""
+    place = redis_place(settings)
+    return None if place is None else RedisShelf(place)
 
 
 def shared_counts(settings: Settings) -> SharedCounts | None:

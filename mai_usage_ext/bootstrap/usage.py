@@ -6,6 +6,7 @@ from mai_usage_ext.api.services import UsageServices
 from mai_usage_ext.bootstrap.workbench import Workbench
 from mai_usage_ext.metering.estimate import ModelPrice
 from mai_usage_ext.ports import SystemClock
+from mai_usage_ext.ports.shelf import Shelf
 from mai_usage_ext.services.activity import Activity
 from mai_usage_ext.services.cache_savings import CacheSavings
 from mai_usage_ext.services.people import OpenRouterNames, People
@@ -17,10 +18,15 @@ from mai_usage_ext.storage.usage_lines import UsageLineRows
 __all__ = ["wire_usage"]
 
 
-def wire_usage(bench: Workbench, *, price_of: Callable[[str], ModelPrice | None]) -> UsageServices:
+def wire_usage(
+    bench: Workbench,
+    *,
+    price_of: Callable[[str], ModelPrice | None],
+    shelf: Shelf | None = None,
+) -> UsageServices:
     """``price_of`` is the price list of now."""
     clock, source = SystemClock(), UsageLineRows(bench.database)
-    cache = ReportCache(source)
+    cache = ReportCache(source, shelf=shelf)
     return UsageServices(
         reports=UsageReports(source, cache, people=People(bench.users), clock=clock),
         activity=Activity(source, cache, clock=clock),

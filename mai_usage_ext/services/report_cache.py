@@ -11,7 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
+from mai_usage_ext.ports.shelf import NoShelf, Shelf
 from mai_usage_ext.ports.usage import UsageLine, UsageQuery, UsageSource
+from mai_usage_ext.services.report_shelf import ReportShelf
 
 __all__ = ["MOST_LINES", "ReportCache"]
 
@@ -19,17 +21,20 @@ MOST_LINES = 20_000
 """In all answers together, about 20 MB."""
 
 # Names change nothing that is sealed, but a user who is deleted is not to stay here for long.
-_KEEP_S = 300.0
+_KEEP_S = 300
 _DAY = timedelta(days=1)
 
 _Key = tuple[UsageQuery, str]
 
 
 class ReportCache:
-    """Of one process; may be asked from many threads."""
+    """Of one process, with a ``shelf`` that others share; may be asked from many threads."""
 
-    def __init__(self, source: UsageSource, *, most_lines: int = MOST_LINES) -> None:
+    def __init__(
+        self, source: UsageSource, *, shelf: Shelf | None = None, most_lines: int = MOST_LINES
+    ) -> None:
         self._source = source
+        self._shelf = ReportShelf(shelf or NoShelf(), seconds=_KEEP_S)
         self._most_lines = most_lines
         self._kept: OrderedDict[_Key, tuple[float, Sequence[UsageLine]]] = OrderedDict()
         self._count = 0
@@ -53,7 +58,11 @@ class ReportCache:
             if known is not None and known[0] > time.monotonic():
                 self._kept.move_to_end(key)
                 return known[1]
-        lines = list(self._source.lines(query))
+        lines = self._shelf.get(query, version)
+        if lines is None:
+            lines = list(self._source.lines(query))
+            if len(lines) < self._most_lines:
+                self._shelf.put(query, version, lines)
         self._keep(key, lines)
         return lines
 

@@ -163,8 +163,8 @@ SETTINGS = (
         field="redis_url",
         default="",
         expected="redis://user:password@host:6379/0, the same with rediss://, or unix:///path",
-        meaning="The host's own. Processes tell each other of changes through it, and count "
-        "requests together. Needs `mai-usage-ext[redis]`.",
+        meaning="The host's own. Processes tell each other of changes through it, count requests "
+        "together and share reports of sealed days. Needs `mai-usage-ext[redis]`.",
         parse=redis_url,
         is_secret=True,
     ),
