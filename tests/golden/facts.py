@@ -26,6 +26,7 @@ class Facts:
         self._folder = folder
         self._names: dict[str, str] = {}
         self._calls: list[dict[str, Any]] = []
+        self._told: dict[str, datetime] = {}
 
     def called(self, name: str | None, user: str) -> None:
         """The provider is told this name of the user."""
@@ -46,10 +47,17 @@ class Facts:
             }
         )
 
+    def told(self, generation_id: str, at: datetime) -> None:
+        """From this instant on we know what it cost; a second time says nothing new."""
+        self._told.setdefault(generation_id, at)
+
     def bill(self, bill: Bill) -> None:
         """The provider's own account, and what we know of the calls on it."""
         self._write("bill", bill.statement()["records"])
-        self._write("calls", self._calls)
+        self._write(
+            "calls",
+            [{**one, "told_at": stamp(self._told[one["generation_id"]])} for one in self._calls],
+        )
 
     def people(self, renamed: Mapping[str, str]) -> None:
         """``renamed`` are the users who have another name by now."""

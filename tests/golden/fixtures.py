@@ -52,7 +52,8 @@ class GoldenYear:
         """What an independent script makes of the provider's bill, in USD.
 
         ``group_by`` are names of ``ports.usage.Dimension``; a key has one text for each, as
-        ``UsageLine.key`` has. ``where`` is SQL over the same names: ``"day <= '2024-02-29'"``.
+        ``UsageLine.key`` has. ``where`` is SQL over the same names: ``"day <= '2024-02-29'"``, and
+        over ``told_at``, since when it is known.
         """
         return self.year_sums.by(group_by, where)
 

@@ -54,12 +54,14 @@ class How(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
-    """``users`` are those that begin the year in it."""
+    """``users`` are those that begin the year in it, the first one as its manager. A month's
+    statement is closed on the day ``closed_on`` of the next one, at night."""
 
     name: str
     time_zone: str
     currency: str
     users: tuple[str, ...]
+    closed_on: int
 
     @property
     def key(self) -> str:
@@ -103,18 +105,21 @@ ORGANIZATIONS = (
         time_zone="Pacific/Auckland",
         currency="NZD",
         users=("hana", "tama", "rua"),
+        closed_on=1,
     ),
     Organization(
         name="Wisla sp. z o.o.",
         time_zone="Europe/Warsaw",
         currency="PLN",
         users=("ola", "jan", "ewa", "iga"),
+        closed_on=3,
     ),
     Organization(
         name="Sunset Inc",
         time_zone="America/Los_Angeles",
         currency="USD",
         users=("sam", "mia", "lee"),
+        closed_on=10,
     ),
 )
 PRICES = (

@@ -49,11 +49,13 @@ class SimulatedClock:
 
 @dataclass(slots=True, kw_only=True)
 class Provider:
-    """What the simulator knows; a generation can be asked for so long after its end."""
+    """What the simulator knows; a generation can be asked for so long after its end. ``told`` is
+    when somebody asked, and was answered."""
 
     bill: Bill
     clock: SimulatedClock
     late: dict[str, timedelta] = field(default_factory=dict)
+    told: dict[str, datetime] = field(default_factory=dict)
 
     async def fetch(self, generation_id: str, *, key: str) -> Generation:
         record = self.bill.generation(generation_id)
@@ -61,6 +63,7 @@ class Provider:
         assert record.ended_at is not None
         if self.clock.now < record.ended_at + self.late[generation_id]:
             raise GenerationNotFound("not yet", status=404)
+        self.told.setdefault(generation_id, self.clock.now)
         data = parse_json(dumps(_generation(record)))
         return Generation(
             id=generation_id,

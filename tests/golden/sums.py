@@ -6,8 +6,9 @@ It shares nothing with what it judges: no code, no table, no library but DuckDB.
 JSON lines:
 
 * ``bill.jsonl``: the provider's own account, as the simulator writes it.
-* ``calls.jsonl``: what each call on it was for, how long it took, and ``found``: ``at_once``,
-  ``later`` (its generation was asked for), ``reconciled``, or ``foreign`` (nobody of ours made it).
+* ``calls.jsonl``: what each call on it was for, how long it took, ``told_at``, since when the
+  reseller knows its cost, and ``found``: ``at_once``, ``later`` (its generation was asked for),
+  ``reconciled``, or ``foreign`` (nobody of ours made it).
 * ``organizations.jsonl``: id, time zone, currency, and the hash of the key its calls carry.
 * ``people.jsonl``: how the provider calls our users.
 * ``prices.jsonl``: rate and fee of each organization, from an instant on, for a pattern of models.
@@ -64,9 +65,10 @@ FROM read_json($folder || '/bill.jsonl', format = 'newline_delimited', columns =
     spend: 'VARCHAR', cancelled: 'BOOLEAN', failed: 'BIGINT', created_at: 'VARCHAR'});
 
 CREATE TABLE calls AS
-SELECT * FROM read_json($folder || '/calls.jsonl', format = 'newline_delimited', columns = {
+SELECT * REPLACE (CAST(told_at AS TIMESTAMPTZ) AS told_at)
+FROM read_json($folder || '/calls.jsonl', format = 'newline_delimited', columns = {
     generation_id: 'VARCHAR', purpose: 'VARCHAR', found: 'VARCHAR',
-    first_byte_ms: 'BIGINT', duration_ms: 'BIGINT'});
+    first_byte_ms: 'BIGINT', duration_ms: 'BIGINT', told_at: 'VARCHAR'});
 
 CREATE TABLE organizations AS
 SELECT * FROM read_json($folder || '/organizations.jsonl', format = 'newline_delimited',
@@ -121,7 +123,7 @@ SELECT organization, day, strftime(day, '%G-W%V') AS week, strftime(day, '%Y-%m'
            WHEN rest + rest > one OR (rest + rest = one AND below % (one + one) <> 0) THEN one
            ELSE 0 END AS DECIMAL(38, 12)) + fee AS billed,
        CASE WHEN adjusts THEN NULL ELSE halved.first_byte_ms END AS first_byte_ms,
-       CASE WHEN adjusts THEN NULL ELSE halved.duration_ms END AS duration_ms,
+       CASE WHEN adjusts THEN NULL ELSE halved.duration_ms END AS duration_ms, told_at,
        NOT adjusts AND halved.purpose IN (
            'title', 'tags', 'follow_up', 'query', 'image_prompt', 'autocomplete', 'emoji'
        ) AS is_task
@@ -149,7 +151,8 @@ class YearSums:
                     self._db.execute(statement, needs)
 
     def by(self, dimensions: Sequence[str], where: str = "true") -> dict[tuple[str, ...], Sums]:
-        """By one text for each dimension, ISO where it is a date; ``where`` is SQL over these."""
+        """By one text for each dimension, ISO where it is a date; ``where`` is SQL over these and
+        ``told_at``."""
         unknown = set(dimensions) - set(DIMENSIONS)
         if unknown:
             raise ValueError(f"{', '.join(sorted(unknown))}: expected some of {DIMENSIONS}")

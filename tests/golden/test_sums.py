@@ -36,6 +36,7 @@ def call(number: int, at: str, spend: str, **changes: Any) -> tuple[dict[str, An
         "found": "at_once",
         "first_byte_ms": 100,
         "duration_ms": 1_000,
+        "told_at": at,
     }
     for row in (bill, known):
         row.update({name: value for name, value in changes.items() if name in row})

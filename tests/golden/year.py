@@ -19,7 +19,7 @@ from peewee import Database
 from mai_usage_ext.metering.estimate import Request
 from mai_usage_ext.metering.money import rate_from_decimal
 from mai_usage_ext.metering.pricing import Price as Markup
-from mai_usage_ext.ports import UNASSIGNED, Actor, Hold, Source
+from mai_usage_ext.ports import UNASSIGNED, Hold, Role, Source
 from mai_usage_ext.ports.reconciliation import Figures, ModelDifference
 from mai_usage_ext.services.adjustments import Adjustment, adjustment_of
 from mai_usage_ext.services.comparison import Comparison
@@ -32,6 +32,7 @@ from mai_usage_ext.storage.database import close_database, open_database
 from mai_usage_ext.storage.models import DeletedUser
 from mai_usage_ext.storage.sessions import session
 from tests.golden.answers import answer_of, rejection, status_of
+from tests.golden.books import ADMIN, Books
 from tests.golden.facts import Facts
 from tests.golden.plan import (
     DELETED,
@@ -51,7 +52,6 @@ from tests.golden.stage import Stage, milliseconds, stage_on
 
 __all__ = ["live"]
 
-_ADMIN = Actor(kind="user", id="grace", address="192.0.2.7")
 _BEGIN = datetime(2023, 12, 20, tzinfo=UTC)
 _PLANNED_AHEAD = timedelta(days=3)
 # What was over an hour before is sealed in all three zones, once a day.
@@ -64,7 +64,7 @@ def live(url: str, folder: Path) -> tuple[str, ...]:
     db = open_database(url, owned=True)
     stage = stage_on(db, begin=_BEGIN)
     stage.ledger.start()
-    year = _Year(stage, db, Facts(folder))
+    year = _Year(stage, db, Facts(folder), Books(db, clock=stage.clock))
     try:
         asyncio.run(year.live())
     finally:
@@ -88,6 +88,7 @@ class _Year:
     stage: Stage
     db: Database
     facts: Facts
+    books: Books
     ids: dict[str, str] = field(default_factory=dict)
     unreconciled: list[_Sent] = field(default_factory=list)
 
@@ -105,6 +106,8 @@ class _Year:
                 await self._night()
             else:
                 self._change(event)
+        for generation_id, at in self.stage.provider.told.items():
+            self.facts.told(generation_id, at)
         self.facts.bill(self.stage.provider.bill)
         self.facts.people(self._names())
 
@@ -126,7 +129,10 @@ class _Year:
                 now_ms=now_ms - 1,
             ).id
             for user in organization.users:
-                stage.members.assign(user, self.ids[organization.name], actor=_ADMIN)
+                role = Role.MANAGER if user == organization.users[0] else Role.MEMBER
+                stage.members.assign(
+                    user, self.ids[organization.name], role=role.value, actor=ADMIN
+                )
         for price in PRICES:
             if price.since is None:
                 self._add(price)
@@ -138,7 +144,7 @@ class _Year:
         if isinstance(event, Price):
             self._add(event)
         elif event == MOVE:
-            stage.members.assign(MOVE[0], self.ids[MOVE[2]], actor=_ADMIN)
+            stage.members.assign(MOVE[0], self.ids[MOVE[2]], actor=ADMIN)
         elif event == DELETED:
             stage.members.user_deleted(DELETED[0])
 
@@ -149,7 +155,7 @@ class _Year:
             effective_from_ms=None if price.since is None else milliseconds(_since(price)),
             markup_rate=price.rate,
             fixed_fee=price.fee,
-            actor=_ADMIN,
+            actor=ADMIN,
         )
         self.stage.directory.forget()
 
@@ -245,6 +251,8 @@ class _Year:
         if call.how is How.LOST:
             yield recording.lost(hold, reason="ServerDisconnectedError")
             return
+        if call.how not in (How.STOPPED, How.SILENT):
+            self._told(sent)
         for _ in range(2 if call.how is How.REPEATED else 1):
             yield recording.ended(
                 hold,
@@ -255,7 +263,7 @@ class _Year:
             )
 
     async def _night(self) -> None:
-        """What the jobs do: settle, reconcile, seal."""
+        """What the jobs do: settle, reconcile, seal; and statements are closed."""
         stage, now = self.stage, self.stage.clock.now
         while (await stage.settlement.run_once()).asked:
             pass
@@ -263,10 +271,16 @@ class _Year:
             self.unreconciled.remove(sent)
             adjustment = self._adjustment(sent)
             assert stage.ledger.settle(adjustment.hold, adjustment.entry).result(timeout=30)
+            self._told(sent)
             if sent.hold is not None:
                 stage.ledger.void(sent.hold, reason="reconciled").result(timeout=30)
         if now.date() <= LAST_SEALING:
             await stage.sealing.run_once()
+            self.books.close_due(self.ids)
+
+    def _told(self, sent: _Sent) -> None:
+        assert sent.record is not None
+        self.facts.told(sent.record.generation_id, self.stage.clock.now)
 
     def _adjustment(self, sent: _Sent) -> Adjustment:
         """What a reconciliation of the key's UTC day books for a call that it lacks."""
