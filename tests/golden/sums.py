@@ -139,9 +139,10 @@ _SUMS = """
 
 
 class YearSums:
-    """The sums of one folder; the files are read once."""
+    """The sums of one folder; the files are read once, and what was asked before is kept."""
 
     def __init__(self, folder: Path) -> None:
+        self._asked: dict[tuple[tuple[str, ...], str], dict[tuple[str, ...], Sums]] = {}
         self._db = duckdb.connect()
         self._db.execute("SET TimeZone = 'UTC'")
         for statements in (_TABLES, _ENTRIES):
@@ -159,8 +160,13 @@ class YearSums:
         keys = "".join(f'CAST("{name}" AS VARCHAR), ' for name in dimensions)
         grouped = f"GROUP BY {keys[:-2]} ORDER BY {keys[:-2]}" if keys else ""
         query = f"SELECT {keys}{_SUMS} FROM entries WHERE {where} {grouped}"
-        rows = self._db.execute(query).fetchall()
-        return {row[: len(dimensions)]: _sums(row[len(dimensions) :]) for row in rows}
+        question = tuple(dimensions), where
+        if question not in self._asked:
+            rows = self._db.execute(query).fetchall()
+            self._asked[question] = {
+                row[: len(dimensions)]: _sums(row[len(dimensions) :]) for row in rows
+            }
+        return dict(self._asked[question])
 
     def close(self) -> None:
         self._db.close()

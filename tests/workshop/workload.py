@@ -6,15 +6,17 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-# Whoever runs these starts the hosts of a theatre, so each of the two shares stays on one worker.
+# Whoever runs these starts the hosts of a theatre, or lives the golden year, which both take long;
+# so each share stays on one worker.
 _SHARES = {
+    "the golden year": ("tests/golden/",),
     "the theatre": ("tests/host/",),
     "the second theatre": ("tests/browser/", "tests/chaos/test_killed_host.py", "tests/soak/"),
 }
 
 
 class Workload(LoadScopeScheduling):
-    """Hands out file by file in the order of the collection; a theatre counts as one file."""
+    """Hands out file by file in the order of the collection; a share counts as one file."""
 
     def __init__(self, config: pytest.Config, log: Producer) -> None:
         # Else those with the most tests would come first, and the few long ones last.
