@@ -1,4 +1,4 @@
-"""What one process has read of sealed days, another finds on the shelf; nobody trusts a stranger's."""
+"""What one process has read of sealed days, another finds on the shelf; no stranger is believed."""
 
 from dataclasses import replace
 from datetime import date
