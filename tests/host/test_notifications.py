@@ -33,6 +33,7 @@ async def steps_of(reseller: Reseller) -> dict[str, tuple[bool, str]]:
     return {step["name"]: (step["is_done"], step["detail"]) for step in answer["steps"]}
 
 
+@pytest.mark.newest_alone
 async def test_event_functions_hear_of_an_alert(
     theatre: Theatre, metered: Metered, reseller: Reseller, tmp_path: Path
 ) -> None:
@@ -67,7 +68,7 @@ async def test_nobody_has_asked_to_be_told(reseller: Reseller) -> None:
     assert "users' webhooks is off" in detail or "no admin has a notification target" in detail
 
 
-@pytest.mark.oldest_only
+@pytest.mark.oldest_alone
 async def test_an_admins_own_webhook_is_told(
     theatre: Theatre, metered: Metered, reseller: Reseller
 ) -> None:
