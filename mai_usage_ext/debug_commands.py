@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mai_usage_ext.errors import ConfigurationError, NotRunning
 from mai_usage_ext.metering.money import usd_from_pusd
+from mai_usage_ext.ports import SYSTEM
 from mai_usage_ext.ports.self_test import ModelOffer
 from mai_usage_ext.settings import Settings
 
@@ -161,7 +162,7 @@ async def _tested(
     async with metering(settings, host_database_url=host_database_url) as meter:
         if meter.services is None:
             raise NotRunning("the meter stopped before the test began")
-        return await meter.services.debug.self_test.run(model, key=key)
+        return await meter.services.debug.self_test.run(model, actor=SYSTEM, key=key)
 
 
 def _print_json(value: object) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,13 @@ from mai_usage_ext.cli import main
 from mai_usage_ext.doctor import examine
 from mai_usage_ext.simulator.server import SimulatorThread
 from mai_usage_ext.storage.database import close_database, open_database
-from mai_usage_ext.storage.models import ClientLiveCounter, ClientOrganization, JobLease
-from mai_usage_ext.storage.sessions import transaction, write
+from mai_usage_ext.storage.models import (
+    AuditLog,
+    ClientLiveCounter,
+    ClientOrganization,
+    JobLease,
+)
+from mai_usage_ext.storage.sessions import session, transaction, write
 from mai_usage_ext.storage.writer import LedgerWriter
 from tests.storage.samples import make_entry, make_hold, make_organization
 
@@ -100,6 +106,17 @@ def test_a_real_self_test_says_its_price_first(
         monkeypatch.setenv("MY_KEY", "sk-or-v1-" + "7" * 64)
         assert main([*asked, "--yes", "--key-from", "MY_KEY"]) == 1
         assert "FAILED" in capsys.readouterr().out
+        [spent, refused] = audited(db)
+        assert spent["generation"] in {one.generation_id for one in simulator.bill.records}
+        assert Decimal(spent["cost"]) == simulator.bill.total_cost()
+        assert refused == {"generation": None, "cost": None}
+
+
+def audited(db: Any) -> list[Any]:
+    """What the trail holds of self-tests, oldest first."""
+    wanted = AuditLog.select().where(AuditLog.action == "self_test.run").order_by(AuditLog.seq)
+    with session(db):
+        return [json.loads(row.after) for row in wanted.bind(db)]
 
 
 def test_an_unknown_target_is_refused(capsys: Said) -> None:

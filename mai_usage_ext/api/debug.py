@@ -43,7 +43,7 @@ def add_debug_routes(router: APIRouter, door: Door) -> None:
         openapi_extra=body_of(SelfTestIn),
     )
     async def self_test(
-        fields: dict[str, Any] = door.body(SelfTestIn), _actor: Actor = door.admin
+        fields: dict[str, Any] = door.body(SelfTestIn), actor: Actor = door.admin
     ) -> SelfTestOut:
         """A real call, followed through everything it has to show up in, step by step.
 
@@ -55,7 +55,7 @@ def add_debug_routes(router: APIRouter, door: Door) -> None:
             return SelfTestOut.of(await debug.simulated_test())
         if not wanted.confirm:
             return SelfTestOut.offered(await debug.self_test.offer(wanted.model))
-        return SelfTestOut.of(await debug.self_test.run(wanted.model))
+        return SelfTestOut.of(await debug.self_test.run(wanted.model, actor=actor))
 
     @router.get("/debug/slow-queries", response_model=SlowQueriesOut, responses=problems(404))
     def slow_queries(

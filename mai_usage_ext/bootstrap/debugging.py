@@ -46,7 +46,7 @@ def wire_debugging(bench: Workbench, settings: Settings, *, key: Key) -> DebugSe
             settings.base_urls[0],
             management_key=lambda: bench.live_settings.current.provisioning_key,
         ),
-        self_test=self_test_of(bench.database, settings, key=key),
+        self_test=self_test_of(bench, settings, key=key),
         simulated_test=simulated_test,
         slow_queries=slow,
     )
@@ -60,14 +60,16 @@ def validation_of(database: Any) -> Validation:
     return Validation(DayRows(database), MonthTotalRows(database), clock=SystemClock())
 
 
-def self_test_of(database: Any, settings: Settings, *, key: Key) -> SelfTest:
+def self_test_of(bench: Workbench, settings: Settings, *, key: Key) -> SelfTest:
     base_url = settings.base_urls[0]
     return SelfTest(
-        CaseRows(database),
+        CaseRows(bench.database),
         CheapestOffer(base_url),
         PlainTestCall(base_url),
         key=key,
         base_urls=settings.base_urls,
+        audit=bench.audit,
+        unit_of_work=bench.unit_of_work,
     )
 
 

@@ -1,7 +1,7 @@
 """A recording self-test: one real call, followed through every place it has to show up in.
 
 It is a call of nobody, booked under the organization ``unassigned`` for the purpose ``self_test``,
-so no client pays for it.
+so no client pays for it. It spends money, so it stands in the audit trail.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from mai_usage_ext.errors import UpstreamError
 from mai_usage_ext.metering.money import billed_pusd, usd_from_pusd
-from mai_usage_ext.ports import UNASSIGNED, HoldState
+from mai_usage_ext.ports import UNASSIGNED, Actor, HoldState, UnitOfWork
 from mai_usage_ext.ports.cases import Case, CaseStore
 from mai_usage_ext.ports.self_test import (
     PURPOSE,
@@ -21,6 +21,7 @@ from mai_usage_ext.ports.self_test import (
     TestCall,
 )
 from mai_usage_ext.ports.steps import Step, is_fine
+from mai_usage_ext.services.audit import Audit
 
 __all__ = ["SelfTest", "SelfTestReport"]
 
@@ -61,18 +62,24 @@ class SelfTest:
         *,
         key: Callable[[], Awaitable[str | None]],
         base_urls: Sequence[str],
+        audit: Audit,
+        unit_of_work: UnitOfWork,
     ) -> None:
         self._cases = cases
         self._models = models
         self._call = call
         self._key = key
         self._base_urls = base_urls
+        self._audit = audit
+        self._unit_of_work = unit_of_work
 
     async def offer(self, model: str | None = None) -> ModelOffer:
         """What it would call, and for how much. Spends nothing. Raises as ``CheapestModel``."""
         return await self._models.find(model)
 
-    async def run(self, model: str | None = None, *, key: str | None = None) -> SelfTestReport:
+    async def run(
+        self, model: str | None = None, *, actor: Actor, key: str | None = None
+    ) -> SelfTestReport:
         """Spends real money; ``key`` stands in for the host's. Raises ``BadInput`` for a model that
         is not there."""
         steps = _Steps()
@@ -94,10 +101,22 @@ class SelfTest:
             return SelfTestReport(model=offer.model, steps=steps.done, cost_pusd=None)
         steps.add("key", "a key of the host is there")
         answer = await self._call.send(offer.model, key=key)
+        await asyncio.to_thread(self._record, actor, offer, answer)
         _judge_answer(steps, answer)
         if answer.problem is None and answer.generation_id is not None:
             await self._follow(steps, answer.generation_id, answer)
         return SelfTestReport(model=offer.model, steps=steps.done, cost_pusd=answer.cost_pusd)
+
+    def _record(self, actor: Actor, offer: ModelOffer, answer: TestAnswer) -> None:
+        cost = None if answer.cost_pusd is None else usd_from_pusd(answer.cost_pusd)
+        with self._unit_of_work():
+            self._audit.record(
+                actor=actor,
+                action="self_test.run",
+                target_kind="model",
+                target_id=offer.model,
+                after={"generation": answer.generation_id, "cost": cost},
+            )
 
     async def _follow(self, steps: "_Steps", generation_id: str, answer: TestAnswer) -> None:
         case = await self._booked(generation_id)

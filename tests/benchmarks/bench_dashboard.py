@@ -3,8 +3,8 @@
 Two offices of real routes, services and a database are asked in turns, and the larger one has ten
 times the organizations: 10 and 100, or with ``--full`` 100 and 1,000; each has 100 users, 20 models
 and 365 sealed days. Every ``GET`` below ``usage/my-organization`` is asked as it comes, and for 30,
-90 and 365 days where it takes a range; so is the store for 90 and 365 days, and two pages of the
-reseller. The test client's own cost is in every figure of a route; the first line tells it.
+90 and 365 days where it takes a range; so is the store for 90 and 365 days, and so are the pages of
+the reseller. The test client's own cost is in every figure of a route; the first line tells it.
 Run it with ``python -m tests.benchmarks [--full] dashboard``.
 """
 
@@ -79,7 +79,26 @@ def questions(office: Office) -> list[Question]:
         Question(title="store: 365 days", ask=_stored(365), days=365),
         Question(title="/clients/{client_id}", ask=_client),
         Question(title="/clients", ask=_clients, is_for_one=False),
+        *_all_pages(),
     ]
+
+
+def _all_pages() -> Iterator[Question]:
+    """What the reseller looks at, of every organization together."""
+    for path in ("summary", "billing", "revenue", "report?group_by=organization"):
+        for days in (90, 365):
+            first, last = _range(days)
+            joint = "&" if "?" in path else "?"
+            yield Question(
+                title=f"/usage/{path.partition('?')[0]} {days} days",
+                ask=_asked_by_admin(f"{PREFIX}/usage/{path}{joint}from={first}&to={last}"),
+                days=days,
+                is_for_one=False,
+            )
+    for path in ("today", "activity", "forecast"):
+        yield Question(
+            title=f"/usage/{path}", ask=_asked_by_admin(f"{PREFIX}/usage/{path}"), is_for_one=False
+        )
 
 
 def _own_pages(office: Office) -> Iterator[Question]:
@@ -129,6 +148,10 @@ def _nothing(branch: Branch, person: str) -> None:
 
 def _client(branch: Branch, person: str) -> None:
     branch.get("admin", f"{PREFIX}/clients/{branch.homes[person]}")
+
+
+def _asked_by_admin(path: str) -> Callable[[Branch, str], object]:
+    return lambda branch, person: branch.get("admin", path)
 
 
 def _clients(branch: Branch, person: str) -> None:
