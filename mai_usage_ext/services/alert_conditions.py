@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from statistics import median
 
+from mai_usage_ext.metering.measures import mean
 from mai_usage_ext.metering.money import pusd_from_usd, usd_from_pusd
 from mai_usage_ext.ports.alert_facts import AlertFacts, DayFact, WatchedOrganization
 from mai_usage_ext.ports.alerts import AlertCondition, AlertRule, RuleKind, RuleLevel
@@ -149,7 +149,10 @@ def _usual(day: date, days: Days, basis: str) -> int | None:
     known = [_billed(days, one) for one in before if one >= begun]
     if len(known) < _FEWEST[basis]:
         return None
-    return int(median(known))
+    known.sort()
+    middle = len(known) // 2
+    # Of an odd number of days both are the same one.
+    return mean(known[middle] + known[~middle], 2)
 
 
 def _quiet(rule: AlertRule, one: WatchedOrganization, days: Days) -> AlertCondition | None:

@@ -2,9 +2,10 @@
 
 import hashlib
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from mai_usage_ext.guard import tally
+from mai_usage_ext.metering.days import billing_day
 from mai_usage_ext.ports import SYSTEM, Clock, HostUsers, MemberStore, UnitOfWork
 from mai_usage_ext.services.audit import Audit
 
@@ -41,7 +42,7 @@ class Departures:
         May run as often as one likes. A host that seems to have lost most of its users is not
         believed: nothing is done and a warning is counted.
         """
-        since = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC).date() - _RECENT
+        since = billing_day(self._clock.now_ms(), "UTC") - _RECENT
         asked = sorted({*self._store.user_ids(), *self._store.seen_user_ids(since)})
         if not asked:
             return 0

@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextvars import Context
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from mai_usage_ext.errors import NotRunning, StorageUnavailable
 from mai_usage_ext.guard import shielded, tally
@@ -341,7 +341,7 @@ class LiveUsage:
             places = self._store.places(users, at_ms=now_ms)
             organizations = set(places.values()) - {UNASSIGNED}
             # It is one of these days everywhere in the world.
-            day = datetime.fromtimestamp(now_ms / 1000, UTC).date()
+            day = billing_day(now_ms, "UTC")
             figures = self._store.figures(
                 organizations, first=day - timedelta(days=1), last=day + timedelta(days=1)
             )

@@ -1,12 +1,12 @@
 """One call through all tables: hold, entries, counters, day, month, comparison."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 from peewee import Database
 
-from mai_usage_ext.metering.days import month_of
+from mai_usage_ext.metering.days import billing_day, month_of
 from mai_usage_ext.ports import Hold, HoldState, LedgerEntry, Outcome, Source
 from mai_usage_ext.ports.cases import Case, CaseHold, DayTotals, MonthTotals
 from mai_usage_ext.ports.reconciliation import LineFilter, ReconciliationRecord
@@ -146,7 +146,7 @@ class CaseRows:
         return month, row.dropped_through
 
     def _line(self, organization_id: str, call: Hold | LedgerEntry) -> ReconciliationRecord | None:
-        day = datetime.fromtimestamp(call.at_ms / 1000, UTC).date()
+        day = billing_day(call.at_ms, "UTC")
         wanted = LineFilter(first=day, last=day, organization_id=organization_id)
         lines, _ = self._lines.page(wanted, offset=0, limit=_MOST_LINES)
         return next((line for line in lines if line.key_hash == call.key_hash), None)

@@ -9,6 +9,7 @@ from typing import Any
 
 from peewee import EXCLUDED, SQL, Case, Database, fn
 
+from mai_usage_ext.metering.days import billing_day
 from mai_usage_ext.ports import UNASSIGNED, HoldState, Source
 from mai_usage_ext.ports.reconciliation import (
     Adjusted,
@@ -150,7 +151,7 @@ class ReconciliationRows:
             ((entry.at_ms < from_ms, "into"), (ended >= until_ms, "out_of")),
             "within",
         )
-        day = datetime.fromtimestamp(from_ms / 1000, UTC).date()
+        day = billing_day(from_ms, "UTC")
         key: Any = (entry.key_hash, SQL("part"), entry.model, entry.organization_id)
         chosen: Any = (entry.key_hash, part.alias("part"), *key[2:], *_sums())
         query: Any = entry.select(*chosen).where(

@@ -12,7 +12,7 @@ from peewee import Database
 
 from mai_usage_ext.ports.slow_queries import SlowQuery
 
-__all__ = ["SlowQueries", "shape_of", "slow_queries_of", "timed_cursor", "watch_statements"]
+__all__ = ["SlowQueries", "shape_of", "timed_cursor", "watch_statements"]
 
 _MOST_SHAPES = 100
 _LONGEST_SHAPE = 1_000
@@ -83,10 +83,6 @@ def watch_statements(db: Database, queries: SlowQueries) -> None:
 
     setattr(db, "execute_sql", execute_sql)  # noqa: B010 - not in its types
     _watched[db] = queries
-
-
-def slow_queries_of(db: Database) -> SlowQueries | None:
-    return _watched.get(db)
 
 
 class _TimedCursor:

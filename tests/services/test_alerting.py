@@ -42,6 +42,21 @@ def test_a_spike_is_told_once_a_day_and_over_with_the_day(rig: AlertRig) -> None
     assert [event.split()[0] for event in rig.events()] == ["alert.fired", "alert.resolved"]
 
 
+def test_the_usual_is_exact_to_the_picodollar(rig: AlertRig) -> None:
+    """Beyond 9,007 USD a float would no longer tell one picodollar from the next."""
+    acme = rig.organization()
+    rig.only("spike", parameters={"factor": "1", "floor": "5", "basis": "days"})
+    for back in range(1, 29):
+        rig.spend(
+            acme, "9500.000000000001" if back % 2 else "9500.000000000005", day=days_ago(back)
+        )
+    rig.spend(acme, "9500.000000000003")
+    assert rig.look() == []
+    rig.spend(acme, "0.000000000001")
+    assert rig.look() == ["usage.spike open"]
+    assert rig.found()[0].limit_pusd == 9500 * PICO + 3
+
+
 def test_cents_are_no_spike_and_a_newcomer_has_no_usual(rig: AlertRig) -> None:
     acme, new = rig.organization(), rig.organization("New")
     rig.only("spike", parameters={"factor": "2", "floor": "5", "basis": "days"})
