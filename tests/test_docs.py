@@ -13,12 +13,16 @@ from mai_usage_ext.api.administration import admin_router
 from mai_usage_ext.api.assets import assets_router
 from mai_usage_ext.api.broadcast import broadcast_router
 from mai_usage_ext.api.metrics import monitoring_router
+from mai_usage_ext.api.schemas.my_usage import MyTotalOut
+from mai_usage_ext.api.schemas.usage_measures import MeasuresOut
 from mai_usage_ext.api.usage import PREFIX, nothing_else_router, usage_router
 from mai_usage_ext.cli import _parser
+from mai_usage_ext.metering.measures import definitions
 from mai_usage_ext.migrations.m0006_partitions import LEDGER
 from mai_usage_ext.settings import SETTINGS
 from mai_usage_ext.storage.models import all_models
 from tests.benchmarks.__main__ import FULL, names
+from tests.reference.definitions_page import NAMES
 from tests.reference.pages import PAGES
 
 ROOT = Path(__file__).parent.parent
@@ -83,6 +87,13 @@ def test_commands() -> None:
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_generated_pages_are_those_of_the_code(path: Path) -> None:
     assert path.read_text("utf-8") == PAGES[path](), "run `make reference`"
+
+
+def test_every_measure_of_a_route_is_defined() -> None:
+    admins, members = zip(*NAMES.values(), strict=True)
+    assert set(filter(None, admins)) == set(MeasuresOut.model_fields)
+    assert set(filter(None, members)) == set(MyTotalOut.model_fields)
+    assert NAMES.keys() <= definitions().keys()
 
 
 def test_everything_below_the_prefix_is_ours() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mai_usage_ext.metering.measures import definitions
 
-__all__ = ["definitions_page"]
+__all__ = ["NAMES", "definitions_page"]
 
 _HEAD = """# What every number means
 
@@ -21,11 +21,48 @@ dollar); routes and files say them as exact decimals in USD, without the ending.
 * A **correction** is an entry of its own and counts as one request: on the day that it corrects, or
   on today where that day's single calls are no longer kept.
 
-| number | what it is |
-|---|---|
+| number | for admins | for members | what it is |
+|---|---|---|---|
 """
 
 
+# What admins' routes and members' routes call a number, where they show it.
+NAMES = {
+    "requests": ("total_requests", "requests"),
+    "failures": ("failures", "failures"),
+    "cancelled": ("cancelled", "cancelled"),
+    "prompt_tokens": ("prompt_tokens", "prompt_tokens"),
+    "completion_tokens": ("completion_tokens", "completion_tokens"),
+    "cached_tokens": ("cached_tokens", "cached_tokens"),
+    "reasoning_tokens": ("reasoning_tokens", "reasoning_tokens"),
+    "raw_pusd": ("raw_cost", None),
+    "billed_pusd": ("markup_cost", "cost"),
+    "task_requests": ("task_requests", "task_requests"),
+    "task_billed_pusd": ("task_cost", None),
+    "tokens": ("total_tokens", "tokens"),
+    "profit_pusd": ("profit", None),
+    "margin_percent": ("profit_margin_percent", None),
+    "markup": ("markup_rate", None),
+    "mean_first_byte_ms": ("first_byte_ms", "first_byte_ms"),
+    "tokens_per_second": ("tokens_per_second", "tokens_per_second"),
+    "failure_percent": ("failure_percent", None),
+    "cancelled_percent": ("cancelled_percent", None),
+    "cached_percent": ("cached_percent", None),
+    "task_percent": ("task_percent", None),
+    "average_tokens": ("average_tokens", None),
+    "average_billed_pusd": ("average_cost", None),
+    "tokens_per_day": (None, "average_daily_tokens"),
+    "billed_pusd_per_day": (None, "average_daily_cost"),
+}
+
+
 def definitions_page() -> str:
-    rows = [f"| `{name}` | {meaning} |" for name, meaning in definitions().items()]
+    rows = [
+        f"| `{name}` | {' | '.join(map(_shown, NAMES.get(name, (None, None))))} | {meaning} |"
+        for name, meaning in definitions().items()
+    ]
     return _HEAD + "\n".join(rows) + "\n"
+
+
+def _shown(name: str | None) -> str:
+    return "" if name is None else f"`{name}`"
