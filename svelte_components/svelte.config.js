@@ -1,4 +1,4 @@
-const ELEMENTS = ['MyOrganizationUsage.svelte'];
+const ELEMENTS = ['MyOrganizationUsage.svelte', 'UsageAdmin.svelte'];
 
 /** @type {import('@sveltejs/vite-plugin-svelte').SvelteConfig} */
 export default {

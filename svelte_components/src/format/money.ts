@@ -41,14 +41,17 @@ function decimalsOf(plain: string): { least: number; most: number } {
   return { least: SMALL_DECIMALS, most };
 }
 
-/** "$1,234.57", "$0.000123", "$0.00000042"; an en dash for anything that is not a decimal. */
-export function formatMoney(value: unknown, languageTag: string): string {
+/**
+ * "$1,234.57", "$0.000123", "$0.00000042"; an en dash for anything that is not a decimal. Money of
+ * statements is in another currency, and has the decimals it came with.
+ */
+export function formatMoney(value: unknown, languageTag: string, currency = 'USD'): string {
   const plain = plainDecimal(value);
   if (plain === null) return NO_AMOUNT;
   const { least, most } = decimalsOf(plain);
   const format = new Intl.NumberFormat(languageTag, {
     style: 'currency',
-    currency: 'USD',
+    currency,
     minimumFractionDigits: least,
     maximumFractionDigits: most,
     useGrouping: 'always',

@@ -1,7 +1,7 @@
 import { render, screen, within } from '@testing-library/svelte';
 import { describe, expect, it, vi } from 'vitest';
 import type { FailureKind } from '../client/usage';
-import { localeOf } from '../locale/locale';
+import { english } from '../testing/locale';
 import { sampleUsage, unusedUsage } from '../testing/usage';
 import UsagePanel from './UsagePanel.svelte';
 import type { View } from './view';
@@ -14,7 +14,7 @@ function show(view: View, more: { busy?: boolean } = {}) {
   render(UsagePanel, {
     props: {
       view,
-      locale: localeOf('en-US'),
+      locale: english(),
       theme: 'light',
       busy: false,
       onrefresh,

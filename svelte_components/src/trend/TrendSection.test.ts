@@ -1,6 +1,6 @@
 import { fireEvent, render, screen, within } from '@testing-library/svelte';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { localeOf } from '../locale/locale';
+import { english } from '../testing/locale';
 import { sampleUsage } from '../testing/usage';
 import TrendSection from './TrendSection.svelte';
 
@@ -8,7 +8,7 @@ const { history } = sampleUsage();
 
 describe('TrendSection', () => {
   beforeEach(() => {
-    render(TrendSection, { props: { history, locale: localeOf('en-US') } });
+    render(TrendSection, { props: { history, locale: english() } });
   });
 
   const chart = () => screen.getByRole('slider');
@@ -63,13 +63,13 @@ describe('TrendSection', () => {
 
 it('marks the days that were imported', async () => {
   const days = history.map((day, index) => ({ ...day, isImported: index === 28 }));
-  render(TrendSection, { props: { history: days, locale: localeOf('en-US') } });
+  render(TrendSection, { props: { history: days, locale: english() } });
   await fireEvent.click(screen.getByText('Show as table'));
   expect(screen.getByRole('rowheader', { name: 'Nov 23 imported' })).toBeVisible();
   expect(screen.getAllByText('imported')).toHaveLength(1);
 });
 
 it('draws nothing for no days', () => {
-  render(TrendSection, { props: { history: [], locale: localeOf('en-US') } });
+  render(TrendSection, { props: { history: [], locale: english() } });
   expect(screen.queryByRole('slider')).toBeNull();
 });

@@ -1,6 +1,6 @@
 import type { DayUsage } from '../client/usage';
 import { approximate } from '../format/money';
-import type { MessageKey } from '../locale/en';
+import type { MessageKey } from '../locale/keys';
 import type { Locale } from '../locale/locale';
 
 export type Measure = 'cost' | 'tokens' | 'requests';
@@ -19,26 +19,26 @@ interface Meaning {
 
 export const MEASURES: Record<Measure, Meaning> = {
   cost: {
-    name: 'measureCost',
-    chart: 'chartCost',
+    name: 'usage.measureCost',
+    chart: 'usage.chartCost',
     height: (day) => approximate(day.cost),
     say: (day, locale) => locale.money(day.cost),
     tick: (value, locale) => locale.moneyTick(value),
     whole: false,
   },
   tokens: {
-    name: 'measureTokens',
-    chart: 'chartTokens',
+    name: 'usage.measureTokens',
+    chart: 'usage.chartTokens',
     height: (day) => Math.max(0, day.tokens),
-    say: (day, locale) => locale.t('tokens', {}, day.tokens),
+    say: (day, locale) => locale.t('usage.tokens', {}, day.tokens),
     tick: (value, locale) => locale.countTick(value),
     whole: true,
   },
   requests: {
-    name: 'measureRequests',
-    chart: 'chartRequests',
+    name: 'usage.measureRequests',
+    chart: 'usage.chartRequests',
     height: (day) => Math.max(0, day.requests),
-    say: (day, locale) => locale.t('requests', {}, day.requests),
+    say: (day, locale) => locale.t('usage.requests', {}, day.requests),
     tick: (value, locale) => locale.countTick(value),
     whole: true,
   },
