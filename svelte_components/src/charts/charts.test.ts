@@ -33,7 +33,7 @@ it('stands on the last day, and goes through the days by keys', async () => {
   await fireEvent.keyDown(chart(), { key: 'Home' });
   await fireEvent.keyDown(chart(), { key: 'ArrowLeft' });
   expect(said()).toMatch(/Mon, Oct 26/);
-  await fireEvent.keyDown(chart(), { key: 'PageDown' });
+  await fireEvent.keyDown(chart(), { key: 'PageUp' });
   expect(said()).toMatch(/Mon, Nov 2,/);
 });
 
