@@ -56,6 +56,8 @@ export interface AskOptions {
   text?: { type: string; content: string };
   /** The version that was read: a change made by somebody else in between is not overwritten. */
   ifMatch?: string | null;
+  /** A status beside those of success whose body may be the answer as well. */
+  alsoReads?: number;
   /** Aborted when the page no longer wants the answer. */
   signal?: AbortSignal;
 }
@@ -112,7 +114,9 @@ async function exchange<T>(
       signal: limited.signal,
       cache: 'no-store',
     });
-    return response.ok ? await read(response) : await readFailure(response);
+    if (response.ok) return await read(response);
+    const also = options.alsoReads === response.status ? await read(response.clone()) : null;
+    return also?.ok ? also : await readFailure(response);
   } catch {
     return failed('unreachable', 0);
   } finally {
