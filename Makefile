@@ -14,7 +14,7 @@ coverage := --cov=mai_usage_ext/metering --cov=mai_usage_ext/services --cov-bran
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test test-hosts test-quick lint bench soak mutation reference build clean
+.PHONY: help install demo test test-hosts test-quick lint bench soak mutation gallery reference build clean
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -58,6 +58,10 @@ mutation: ## change the code of money, holds and sealing, and see whether a test
 	@$(install) mutation
 	@$(PYTHON) tests/workshop/mutation.py
 
+gallery: ## every component in every state as pictures; ARGS="usage/ --look dark-pl-phone" picks
+	@$(install) host component chromium
+	@$(python) -m tests.gallery $(ARGS)
+
 reference: ## write the pages below docs that are made from the code
 	@$(install) host
 	@$(python) -m tests.reference
@@ -67,7 +71,7 @@ build: ## build the web component into mai_usage_ext/frontend
 	@$(npm) run build
 
 clean: ## remove everything that was installed or made here
-	rm -rf .venv .venv-0.6.18 .tools .demo mutants build dist *.egg-info
+	rm -rf .venv .venv-0.6.18 .tools .demo .gallery mutants build dist *.egg-info
 	rm -rf svelte_components/node_modules tests/simulator/node/node_modules
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks .coverage .coverage.*
 	find mai_usage_ext migrations tests -name __pycache__ -prune -exec rm -rf {} +

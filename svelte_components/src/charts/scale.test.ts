@@ -1,6 +1,6 @@
 // @vitest-environment node
 import { describe, expect, it } from 'vitest';
-import { axisOf, centerOf, indexAt, labelled } from './scale';
+import { axisOf, centerOf, closeAxisOf, indexAt, labelled } from './scale';
 
 describe('axisOf', () => {
   it('has round ticks from zero to above the largest value', () => {
@@ -27,6 +27,22 @@ describe('axisOf', () => {
     expect(axisOf([0.00000042], false).domain[1]).toBeLessThan(0.000001);
     expect(axisOf([0, 0], false).ticks).toEqual([0]);
     expect(axisOf([], true).ticks).toEqual([0]);
+  });
+});
+
+describe('closeAxisOf', () => {
+  it('stays near the values', () => {
+    const { domain, ticks } = closeAxisOf([98.2, 99.6]);
+    expect(domain[0]).toBeGreaterThan(97);
+    expect(domain[0]).toBeLessThanOrEqual(98.2);
+    expect(domain[1]).toBeGreaterThanOrEqual(99.6);
+    expect(ticks.length).toBeGreaterThan(1);
+  });
+
+  it.each([[[100, 100]], [[0]], [[]]])('has room around %j', (values) => {
+    const { domain, ticks } = closeAxisOf(values);
+    expect(domain[1]).toBeGreaterThan(domain[0]);
+    expect(ticks.length).toBeGreaterThan(0);
   });
 });
 

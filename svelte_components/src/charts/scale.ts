@@ -6,13 +6,13 @@ const TICKS = 3;
 const GAPS = 4;
 
 export interface Axis {
-  /** The lowest and the highest value that can be drawn; zero is always between. */
+  /** The lowest and the highest value that can be drawn. */
   domain: [number, number];
-  /** Ascending, with zero among them. */
+  /** Ascending. */
   ticks: number[];
 }
 
-/** A vertical axis around these values. `whole` keeps fractions off it. */
+/** A vertical axis around zero and these values. `whole` keeps fractions off it. */
 export function axisOf(values: readonly number[], whole: boolean): Axis {
   const lowest = Math.min(0, ...values);
   const highest = Math.max(0, ...values);
@@ -20,6 +20,15 @@ export function axisOf(values: readonly number[], whole: boolean): Axis {
   const domain = nice(lowest, whole ? Math.max(highest, 2) : highest, TICKS);
   const marks = ticks(domain[0], domain[1], TICKS);
   return { domain, ticks: marks.filter((tick) => !whole || Number.isInteger(tick)) };
+}
+
+/** A vertical axis around these values alone: for rates, whose course matters more than their size. */
+export function closeAxisOf(values: readonly number[]): Axis {
+  if (values.length === 0) return axisOf([], false);
+  const [lowest, highest] = [Math.min(...values), Math.max(...values)];
+  const room = lowest === highest ? Math.abs(lowest) * 0.1 || 1 : 0;
+  const domain = nice(lowest - room, highest + room, TICKS);
+  return { domain, ticks: ticks(domain[0], domain[1], TICKS) };
 }
 
 /** The point below a place, `share` being 0 at the left edge and 1 at the right one. */

@@ -135,6 +135,7 @@ export const stories: Story[] = [
       series: [{ key: 'rate', label: 'Capture rate', color: colorOf(0) }],
       measure: { tick: (value: number) => locale.percent(String(value)), whole: false },
       label: 'Capture rate by day',
+      base: 'values',
     }),
     width: 'wide',
   },

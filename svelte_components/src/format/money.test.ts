@@ -84,6 +84,8 @@ describe('formatMoneyTick', () => {
     [0.2, '$0.20'],
     [15, '$15'],
     [2000, '$2K'],
+    [-0.5, '-$0.50'],
+    [-2000, '-$2K'],
   ])('labels %d as %s', (value, label) => {
     expect(formatMoneyTick(value, 'en-US')).toBe(label);
   });

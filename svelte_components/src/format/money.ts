@@ -62,14 +62,15 @@ export function formatMoney(value: unknown, languageTag: string, currency = 'USD
 
 /** The label of an axis: short, and only as exact as a tick is. */
 export function formatMoneyTick(value: number, languageTag: string): string {
+  const size = Math.abs(value);
   return new Intl.NumberFormat(languageTag, {
     style: 'currency',
     currency: 'USD',
     currencyDisplay: 'narrowSymbol',
-    notation: value >= 1000 ? 'compact' : 'standard',
-    minimumFractionDigits: value > 0 && value < 10 && value >= 0.01 ? 2 : 0,
-    maximumFractionDigits: value < 0.01 ? 12 : 2,
-    maximumSignificantDigits: value < 0.01 ? 3 : undefined,
+    notation: size >= 1000 ? 'compact' : 'standard',
+    minimumFractionDigits: size > 0 && size < 10 && size >= 0.01 ? 2 : 0,
+    maximumFractionDigits: size < 0.01 ? 12 : 2,
+    maximumSignificantDigits: size < 0.01 ? 3 : undefined,
   }).format(value);
 }
 
