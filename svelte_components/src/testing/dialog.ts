@@ -7,13 +7,14 @@
 export type Shape = '0.12.4' | '0.6.18';
 
 const PERSONAL = ['general', 'usage', 'account', 'about'];
-const ADMIN = ['admin-general'];
+const ADMIN = ['admin-general', 'admin-analytics', 'admin-db'];
 
 const look = (selected: boolean) => (selected ? 'tab selected' : 'tab idle');
 
 export interface HostDialog {
   /** The host's own tab, by its panel's name. */
   tab(name: string): HTMLElement;
+  container: HTMLElement;
   panel: HTMLElement;
   search: HTMLInputElement;
   /** Types into the search; the host draws only the tabs that match. */
@@ -23,7 +24,18 @@ export interface HostDialog {
   close(): void;
 }
 
-export function openHostDialog(shape: Shape, { admin = true } = {}): HostDialog {
+export interface HostDialogOptions {
+  admin?: boolean;
+  /** Tabs that a front end brings which was built with ours in it, by panel and module name. */
+  builtIn?: Record<string, string>;
+  /** Changes what is drawn, each time, as another version of the host might. */
+  mutate?: (modal: HTMLElement) => void;
+}
+
+export function openHostDialog(
+  shape: Shape,
+  { admin = true, builtIn = {}, mutate }: HostDialogOptions = {},
+): HostDialog {
   const modal = document.createElement('div');
   modal.setAttribute('role', 'dialog');
   const search = document.createElement('input');
@@ -56,6 +68,8 @@ export function openHostDialog(shape: Shape, { admin = true } = {}): HostDialog 
     tab.setAttribute('role', 'tab');
     tab.setAttribute('aria-controls', `tab-${name}`);
     tab.setAttribute('aria-selected', String(name === selected));
+    const module = builtIn[name];
+    if (module) tab.setAttribute('data-mai-usage', module);
     tab.className = look(name === selected);
     const icon = '<svg class="icon"></svg>';
     tab.innerHTML =
@@ -80,25 +94,41 @@ export function openHostDialog(shape: Shape, { admin = true } = {}): HostDialog 
     panel.textContent = name;
   }
 
+  function makeList(label: string): HTMLElement {
+    const list = document.createElement('div');
+    list.setAttribute('role', 'tablist');
+    list.setAttribute('aria-label', label);
+    if (label === 'Admin') {
+      const heading = document.createElement('span');
+      heading.textContent = label;
+      strip.append(document.createElement('div'), heading);
+    }
+    strip.append(list);
+    return list;
+  }
+
   function draw(): void {
     for (const each of [...strip.children]) if (each !== head) each.remove();
     drawn.clear();
     const matching = (names: string[]) => names.filter((name) => name.includes(query));
-    const lists = admin && shape === '0.12.4' ? [PERSONAL, ADMIN] : [PERSONAL];
-    for (const names of lists.map(matching).filter((list) => list.length > 0)) {
-      const list = shape === '0.12.4' ? document.createElement('div') : strip;
-      list.setAttribute('role', 'tablist');
-      if (list !== strip) strip.append(list);
+    const lists = { Personal: [...PERSONAL, ...Object.keys(builtIn)], Admin: [] as string[] };
+    if (admin && shape === '0.12.4') lists.Admin = ADMIN;
+    for (const [label, all] of Object.entries(lists)) {
+      const names = matching(all);
+      if (names.length === 0) continue;
+      const list = shape === '0.12.4' ? makeList(label) : strip;
       for (const name of names) {
         const tab = makeTab(name);
         drawn.set(name, tab);
         list.append(tab);
       }
     }
-    if (drawn.size > 0) return;
-    const note = document.createElement('div');
-    note.textContent = 'No matches';
-    strip.append(note);
+    if (drawn.size === 0) {
+      const note = document.createElement('div');
+      note.textContent = 'No matches';
+      strip.append(note);
+    }
+    mutate?.(modal);
   }
 
   panel.textContent = selected;
@@ -110,6 +140,7 @@ export function openHostDialog(shape: Shape, { admin = true } = {}): HostDialog 
       if (!tab) throw new Error(`the dialog does not show ${name}`);
       return tab;
     },
+    container,
     panel,
     search,
     type(text) {

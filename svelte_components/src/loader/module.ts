@@ -1,0 +1,4 @@
+import { moduleLoader } from '../assets/modules';
+import { config } from './config';
+
+export const loadModule = moduleLoader(config);
