@@ -2,9 +2,10 @@
  * The stream that tells of each change of today's usage. It carries the host's session cookie,
  * because a browser's `EventSource` can send no other credential.
  */
-import { MY_ORGANIZATION_URL, readToday, type ToldToday } from './usage';
+import { API } from './http';
+import { MY_ORGANIZATION, readTold, type ToldToday } from './my-organization';
 
-export const EVENTS_URL = `${MY_ORGANIZATION_URL}/events`;
+export const EVENTS_URL = `${API}${MY_ORGANIZATION}/events`;
 
 export interface EventsOptions {
   ontoday: (told: ToldToday) => void;
@@ -18,7 +19,7 @@ export function openEvents({ ontoday, onlost }: EventsOptions): () => void {
   let mending = false;
   source.addEventListener('usage', (event) => {
     mending = false;
-    const told = readToday(event.data);
+    const told = readTold(event.data);
     if (told) ontoday(told);
   });
   source.addEventListener('error', () => {

@@ -177,6 +177,7 @@ const KINDS: Record<number, FailureKind> = {
 function kindOf(status: number, body: Record<string, unknown> | null): FailureKind {
   // A gateway before the server may answer 502 as well, but not with a problem of ours.
   if (status === 502 && typeof body?.detail !== 'string') return 'server';
+  if (status === 404 && body?.title === 'No organization') return 'no-organization';
   return KINDS[status] ?? 'server';
 }
 

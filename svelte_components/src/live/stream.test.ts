@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EVENTS_URL } from '../client/events';
-import type { ToldToday } from '../client/usage';
+import type { ToldToday } from '../client/my-organization';
 import { setPageVisible, stubEventSource, stubIntersection } from '../testing/page';
 import { sampleBody } from '../testing/usage';
 import { startStream, type Stream } from './stream';

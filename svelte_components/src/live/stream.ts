@@ -3,7 +3,7 @@
  * was given up is opened again after a pause that grows with each failure in a row.
  */
 import { openEvents } from '../client/events';
-import type { ToldToday } from '../client/usage';
+import type { ToldToday } from '../client/my-organization';
 import { watchSight } from './sight';
 
 const FIRST_PAUSE_MS = 1_000;
