@@ -10,6 +10,7 @@ from mai_usage_ext.api.documents import problems
 from mai_usage_ext.api.events import add_event_routes
 from mai_usage_ext.api.exports import add_own_export_routes
 from mai_usage_ext.api.health import add_health_routes
+from mai_usage_ext.api.my_reports import add_my_report_routes
 from mai_usage_ext.api.my_usage import add_my_usage_routes
 from mai_usage_ext.api.problems import problem, problem_route
 from mai_usage_ext.api.rate_limits import RateLimiter
@@ -70,6 +71,7 @@ def usage_router(
         return TodayUsageOut.at(place.organization.id, usage, as_of_ms)
 
     add_my_usage_routes(router, door)
+    add_my_report_routes(router, door)
     add_event_routes(router, door)
     add_own_export_routes(router, door)
     add_my_statement_routes(router, door)

@@ -1,12 +1,13 @@
 """The reseller's reports of usage."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
 from mai_usage_ext.api.access import Door
 from mai_usage_ext.api.documents import problems
-from mai_usage_ext.api.pages import Limit, Offset
+from mai_usage_ext.api.pages import Limit, LongLimit, Offset, Text
 from mai_usage_ext.api.schemas.usage_outlooks import ActivityOut, ForecastOut, RevenueOut
 from mai_usage_ext.api.schemas.usage_reports import ByModelOut, ByUserOut, OverviewOut, ReportOut
 from mai_usage_ext.api.services import UsageServices
@@ -36,6 +37,14 @@ _GroupBy = Annotated[
     ),
 ]
 _Sort = Annotated[str | None, Query(max_length=50, description=f"One of key, {', '.join(SORTS)}")]
+_Top = Annotated[
+    int | None,
+    Query(
+        ge=1,
+        le=50,
+        description="Keeps so many, the dearest of the whole period, and folds the rest into one",
+    ),
+]
 _Order = Annotated[Literal["asc", "desc"] | None, Query()]
 _BY_CLIENT = (Dimension.ORGANIZATION,)
 
@@ -128,22 +137,30 @@ def _add_breakdowns(router: APIRouter, door: Door) -> None:
         given: GivenRange,
         client_id: _Client = None,
         group_by: _GroupBy = "day",
+        user_id: Text = None,
+        model: Text = None,
+        provider: Text = None,
+        top: _Top = None,
         compare: _Compare = None,
         sort: _Sort = None,
         order: _Order = None,
         offset: Offset = 0,
-        limit: Limit = 50,
+        limit: LongLimit = 50,
         _actor: Actor = door.admin,
     ) -> ReportOut:
         """Any days by any grouping; with `sort` and `limit`, a list of the first."""
         usage = door.services().usage
         query = _query(usage, given, client_id or None, dimensions_of(group_by), days=_DAYS)
+        query = replace(
+            query, user_id=user_id or None, model=model or None, provider=provider or None
+        )
         wish = ReportWish(
             sort=sort,
             is_descending=None if order is None else order == "desc",
             offset=offset,
             limit=limit,
             has_previous=compare is not None,
+            top=top,
         )
         return ReportOut.of(usage.reports.report(query, wish), offset=offset, limit=limit)
 

@@ -37,14 +37,16 @@ class UsageQuery:
     """The days from ``first`` to ``last``, both included, each of its organization's own zone.
 
     ``organization_id`` is ``None`` for every organization; ``user_id`` is ``""`` for calls of
-    nobody that is known, and ``None`` for everybody's. ``group_by`` has at most two dimensions
-    besides ``ORGANIZATION``.
+    nobody that is known, and ``None`` for everybody's; ``model`` and ``provider`` are names, and
+    ``None`` for all of them. ``group_by`` has at most two dimensions besides ``ORGANIZATION``.
     """
 
     first: date
     last: date
     organization_id: str | None = None
     user_id: str | None = None
+    model: str | None = None
+    provider: str | None = None
     group_by: tuple[Dimension, ...] = ()
 
 

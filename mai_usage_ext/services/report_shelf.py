@@ -43,6 +43,8 @@ def _key(query: UsageQuery, version: str) -> str:
         query.last.isoformat(),
         query.organization_id,
         query.user_id,
+        query.model,
+        query.provider,
         query.group_by,
     )
     return f"report:{hashlib.sha256(json.dumps(words).encode()).hexdigest()}"

@@ -20,32 +20,27 @@ from mai_usage_ext.ports.usage import (
 from mai_usage_ext.services.forecast import HISTORY_DAYS, Forecast, forecast_of
 from mai_usage_ext.services.people import People, Person
 from mai_usage_ext.services.report_cache import ReportCache
+from mai_usage_ext.services.report_lines import TIMES, Folding, ReportLine
 from mai_usage_ext.services.usage_ranges import check_range, previous_range
 
-__all__ = ["SORTS", "ReportLine", "ReportWish", "UsageReport", "UsageReports", "dimensions_of"]
+__all__ = [
+    "SORTS",
+    "ReportWish",
+    "UsageReport",
+    "UsageReports",
+    "dimensions_of",
+    "without_times",
+]
 
 _DAY = timedelta(days=1)
-_TIMES = frozenset({Dimension.DAY, Dimension.WEEK, Dimension.MONTH})
 _MOST_BESIDES = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportLine:
-    """``people`` and ``places`` say who is meant by a key's ids, where it has any. ``previous`` is
-    the same of the period before, where that was asked for and the lines are not about time."""
-
-    key: tuple[str, ...]
-    sums: UsageTally
-    days: int
-    place: UsagePlace | None = None
-    person: Person | None = None
-    previous: UsageTally | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageReport:
     """``lines`` is one page of ``line_count``; ``total`` is of all of them. ``previous`` is the
-    query of the period before and its total."""
+    query of the period before and its total. ``series`` has the whole period of each value that a
+    ``top`` has kept, and the rest."""
 
     query: UsageQuery
     total: UsageTally
@@ -53,19 +48,22 @@ class UsageReport:
     line_count: int
     as_of_ms: int
     previous: tuple[UsageQuery, UsageTally] | None = None
+    series: Sequence[ReportLine] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportWish:
     """How the lines of a report are to be shown. ``sort`` is ``"key"`` or one of ``SORTS``; by
     default time goes on and everything else begins with what cost most. ``limit`` is ``None`` for
-    all lines."""
+    all lines. ``top`` keeps so many values, those that cost most in the whole period, and folds all
+    others into one line."""
 
     sort: str | None = None
     is_descending: bool | None = None
     offset: int = 0
     limit: int | None = None
     has_previous: bool = False
+    top: int | None = None
 
 
 SORTS: Mapping[str, Callable[[ReportLine], int | Decimal | None]] = {
@@ -133,18 +131,17 @@ class UsageReports:
         self, query: UsageQuery, found: Sequence[UsageLine], wish: ReportWish
     ) -> UsageReport:
         sort = _sort_of(query, wish)
-        lines = [ReportLine(key=one.key, sums=one.sums, days=one.days) for one in found]
-        before, previous = self._before(query) if wish.has_previous else ({}, None)
-        if previous is not None and not _TIMES.intersection(query.group_by):
-            lines = [replace(one, previous=before.get(one.key, UsageTally())) for one in lines]
+        before, previous = self._before(query) if wish.has_previous else (None, None)
+        lines, series = _lines(query, found, before, wish.top)
         shown = sort(lines)[wish.offset :]
         return UsageReport(
             query=query,
             total=total_of(line.sums for line in found),
-            lines=self._named(query, shown if wish.limit is None else shown[: wish.limit]),
+            lines=self._named(query.group_by, shown if wish.limit is None else shown[: wish.limit]),
             line_count=len(lines),
             as_of_ms=self._clock.now_ms(),
             previous=previous,
+            series=None if series is None else self._named(without_times(query.group_by), series),
         )
 
     def today_of(self, organization_id: str | None, wish: ReportWish) -> UsageReport:
@@ -179,19 +176,19 @@ class UsageReports:
         }
         return forecast_of(used, today=today)
 
-    def _before(
-        self, query: UsageQuery
-    ) -> tuple[dict[tuple[str, ...], UsageTally], tuple[UsageQuery, UsageTally]]:
+    def _before(self, query: UsageQuery) -> tuple[list[UsageLine], tuple[UsageQuery, UsageTally]]:
         first, last = previous_range(query.first, query.last)
         earlier = replace(query, first=first, last=last)
-        found = {line.key: line.sums for line in self._cache.lines(earlier)}
-        return found, (earlier, total_of(found.values()))
+        found = self._cache.lines(earlier)
+        return found, (earlier, total_of(line.sums for line in found))
 
-    def _named(self, query: UsageQuery, lines: Sequence[ReportLine]) -> list[ReportLine]:
+    def _named(
+        self, group_by: Sequence[Dimension], lines: Sequence[ReportLine]
+    ) -> list[ReportLine]:
         places: Mapping[str, UsagePlace] = {}
         people: Mapping[str, Person] = {}
         organization, user = (
-            query.group_by.index(one) if one in query.group_by else None
+            group_by.index(one) if one in group_by else None
             for one in (Dimension.ORGANIZATION, Dimension.USER)
         )
         if organization is not None:
@@ -199,7 +196,10 @@ class UsageReports:
         if user is not None:
             people = self._people.of(line.key[user] for line in lines)
         return [
-            replace(
+            # What was folded is nobody's alone.
+            line
+            if line.is_rest
+            else replace(
                 line,
                 place=None if organization is None else places.get(line.key[organization]),
                 person=None if user is None else people[line.key[user]],
@@ -221,10 +221,40 @@ def dimensions_of(text: str) -> tuple[Dimension, ...]:
     return tuple(known[name] for name in names)
 
 
+def _lines(
+    query: UsageQuery,
+    found: Sequence[UsageLine],
+    before: Sequence[UsageLine] | None,
+    top: int | None,
+) -> tuple[list[ReportLine], list[ReportLine] | None]:
+    """All lines, and the series where there is a ``top``. Raises ``BadInput``."""
+    # A day has no day of its own in the period before.
+    earlier = None if TIMES.intersection(query.group_by) else before
+    if top is not None:
+        folding = Folding.of(query.group_by, found, top)
+        return folding.lines(found, earlier), folding.series(found, before)
+    then = None if earlier is None else {one.key: one.sums for one in earlier}
+    lines = [
+        ReportLine(
+            key=one.key,
+            sums=one.sums,
+            days=one.days,
+            previous=None if then is None else then.get(one.key, UsageTally()),
+        )
+        for one in found
+    ]
+    return lines, None
+
+
+def without_times(group_by: Sequence[Dimension]) -> tuple[Dimension, ...]:
+    """What the series of a report are told apart by."""
+    return tuple(one for one in group_by if one not in TIMES)
+
+
 def _sort_of(query: UsageQuery, wish: ReportWish) -> Callable[[list[ReportLine]], list[ReportLine]]:
     """Raises ``BadInput``. Lines come in order of their keys, which decides between equals; a line
     without the number stands behind all others."""
-    is_time = bool(query.group_by) and query.group_by[0] in _TIMES
+    is_time = bool(query.group_by) and query.group_by[0] in TIMES
     name = wish.sort or ("key" if is_time else "markup_cost")
     is_descending = wish.is_descending
     if is_descending is None:

@@ -58,7 +58,7 @@ class UsageLineRows:
         table: Any = ClientDailyUsage
         # Whatever is added to a sealed day later is at least one request.
         parts = (fn.COUNT(table.day), fn.MAX(table.sealed_at_ms), fn.SUM(table.requests))
-        version = table.select(*parts).where(self._is_wanted(table, Piece(query, ids), None))
+        version = table.select(*parts).where(self._is_in(table, Piece(query, ids)))
         with session(self._db):
             if _table_of(query) is UsageLedger:
                 check_reach(self._db, query, self._among(ClientOrganization.id, ids))
@@ -150,9 +150,10 @@ class UsageLineRows:
         query = piece.query
         keys = [self._key(table, one) for one in query.group_by]
         days = _distinct_days(table, query) if days is None else days
-        select = table.select(*keys, *sums, *tasks, days).where(
-            self._is_wanted(table, piece, query.user_id)
-        )
+        condition = self._is_in(table, piece)
+        for dimension, value in _filters(query).items():
+            condition &= getattr(table, _COLUMNS[dimension]) == value
+        select = table.select(*keys, *sums, *tasks, days).where(condition)
         # By their places, because a repeated expression would be another one to PostgreSQL.
         return select.group_by(*(SQL(str(place + 1)) for place in range(len(keys))))
 
@@ -169,11 +170,10 @@ class UsageLineRows:
             )
         return getattr(table, _COLUMNS[dimension])
 
-    def _is_wanted(self, table: Any, piece: Piece, user_id: str | None) -> Any:
+    def _is_in(self, table: Any, piece: Piece) -> Any:
         query = piece.query
         condition = self._among(table.organization_id, piece.organization_ids)
-        condition &= table.day.between(query.first, query.last)
-        return condition if user_id is None else condition & (table.user_id == user_id)
+        return condition & table.day.between(query.first, query.last)
 
     def _among(self, column: Any, ids: Sequence[str]) -> Any:
         return among(column, ids, is_sqlite=self._is_sqlite)
@@ -181,14 +181,23 @@ class UsageLineRows:
 
 def _table_of(query: UsageQuery) -> Any:
     """The smallest table that tells apart what the query does."""
-    wanted = set(query.group_by) - _TIMES - {Dimension.ORGANIZATION}
-    if query.user_id is not None:
-        wanted |= _USER
+    told_apart = set(query.group_by) - _TIMES - {Dimension.ORGANIZATION}
+    wanted = told_apart | set(_filters(query))
     if not wanted:
         return ClientDailyUsage
     if wanted == _USER:
         return ClientUserDailyUsage
     return ClientModelDailyUsage if wanted <= _MODEL else UsageLedger
+
+
+def _filters(query: UsageQuery) -> dict[Dimension, str]:
+    """What the lines are narrowed to, beside organizations and days."""
+    given = {
+        Dimension.USER: query.user_id,
+        Dimension.MODEL: query.model,
+        Dimension.PROVIDER: query.provider,
+    }
+    return {dimension: value for dimension, value in given.items() if value is not None}
 
 
 def _sums(table: Any) -> list[Any]:

@@ -307,13 +307,13 @@ def test_activity(branch: Office) -> None:
     assert [row["client_name"] for row in idle["clients"]] == ["Unkeyed"]
 
 
-OWN = ("", "/today", "/daily", "/by-user", "/by-model")
+OWN = ("", "/today", "/daily", "/by-user", "/by-model", "/forecast")
 
 
 @pytest.mark.parametrize("path", OWN)
 @pytest.mark.parametrize("user", ["anna", "boris", "chen", "dora"])
 def test_nobody_learns_what_it_cost_or_of_others(branch: Office, user: str, path: str) -> None:
-    asked = "" if path in OWN[:2] else f"?{RANGE}"
+    asked = "" if path in ("", "/today", "/forecast") else f"?{RANGE}"
     text = json.dumps(get(branch, f"/usage/my-organization{path}{asked}", user)).lower()
     for word in ("raw", "markup", "profit", "margin"):
         assert word not in text
@@ -381,7 +381,11 @@ def test_ranges_that_cannot_be_meant(branch: Office, path: str, asked: str, fiel
         ("sort=secret", "sort"),
         ("order=up", "order"),
         ("limit=0", "limit"),
-        ("limit=201", "limit"),
+        ("limit=2001", "limit"),
+        ("top=0", "top"),
+        ("top=51", "top"),
+        ("top=1&group_by=organization,user", "top"),
+        ("model=%00", "model"),
         ("offset=-1", "offset"),
         ("from=0001-01-01&to=0001-01-02&compare=previous", "from"),
     ],

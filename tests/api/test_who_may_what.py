@@ -17,9 +17,19 @@ BELONGS = {MEMBER: "bakery", MANAGER: "bakery", OTHER: "studio"}
 NAMES = {"bakery": "Bäckerei <b>", "studio": "Studio'; --"}
 # Words that only an admin's answers have.
 WORDS = ("markup", "raw", "profit", "limit", "openrouter", "hash", "label", "contacts", "notes")
-# What one may know of one's own limit, and nothing else about limits.
-OWN_LIMIT = ('"monthly_limit":"77.123456"', '"limit_percent"', '"limit_reached_on"')
+# What one may know of one's own limit and of pages, and nothing else about limits.
+OWN_LIMIT = (
+    '"monthly_limit":"77.123456"',
+    '"limit_percent"',
+    '"limit_reached_on"',
+    '"limit":{',
+    '"own_limit":null',
+    '"on_limit":"block"',
+    '"limit":50',
+)
 NUMBERS = ("77.123456", "1.731", "0.000326960001")
+
+NONSENSE = {"limit": "-1", "offset": "x", "sort": "secret", "role": "king"}
 
 ANSWER_404 = {
     "type": "about:blank",
@@ -41,7 +51,7 @@ def variations(options: dict[str, Any]) -> Iterator[dict[str, Any]]:
     headers = {"content-type": "application/json", "if-match": "nonsense"}
     for content in (b"{", b'{"nope": 1}', b'{"name": 1, "markup_rate": -1}'):
         yield {"content": content, "headers": headers}
-    yield {"params": {"limit": "-1", "offset": "x", "sort": "secret", "role": "king"}, **options}
+    yield {"params": NONSENSE, **options}
 
 
 @pytest.mark.parametrize("prefix", [PREFIX, ALIAS])
@@ -72,6 +82,10 @@ def test_one_sees_ones_own_organization_only(
         answer = shared_office.ask(user, method, path, prefix=prefix, **variation)
         if user is None:
             assert (answer.status_code, answer.json()) == (401, {"detail": "Not authenticated"})
+        elif variation.get("params") and answer.status_code == 422:
+            # Routes that answer in pages say which parameter is wrong, and nothing else.
+            assert {error["field"] for error in answer.json()["errors"]} <= set(NONSENSE)
+            continue
         elif user == STRANGER:
             assert answer.status_code == 404
             assert "do not belong to an organization" in answer.json()["detail"]

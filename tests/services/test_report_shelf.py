@@ -47,6 +47,8 @@ def test_another_process_need_not_read() -> None:
         replace(QUERY, last=date(2026, 11, 9)),
         replace(QUERY, organization_id="acme"),
         replace(QUERY, user_id=""),
+        replace(QUERY, model="acme/model-1"),
+        replace(QUERY, provider="acme/model-1"),
         replace(QUERY, group_by=(Dimension.MODEL,)),
     ],
 )

@@ -104,6 +104,8 @@ def expected(
             query.first <= entry.day <= query.last
             and query.organization_id in (None, entry.organization_id)
             and query.user_id in (None, entry.user_id)
+            and query.model in (None, entry.model)
+            and query.provider in (None, entry.provider)
         )
         if is_wanted:
             key = tuple(text_of(entry, one) for one in query.group_by)
@@ -132,12 +134,15 @@ def ask_everything(db: Database, *organizations: str | None) -> None:
     entries = ledger_of(db)
     with session(db):
         for number, group_by in enumerate(GROUPINGS):
-            # Each grouping of one of the organizations, and of one user now and then.
+            # Each grouping of one of the organizations, and of one user, model or provider now
+            # and then.
             query = UsageQuery(
                 first=FIRST,
                 last=DAY,
                 organization_id=organizations[number % len(organizations)],
                 user_id=(None, None, "ada", "")[number % 4],
+                model=(None, "acme/model-1", None)[number % 3],
+                provider=(None, None, None, None, "Acme")[number % 5],
                 group_by=group_by,
             )
             assert_as_the_ledger(db, query, entries)

@@ -14,7 +14,8 @@ from mai_usage_ext.api.schemas.values import Amount, Answer, Instant, instant
 from mai_usage_ext.metering.measures import UsageTally, percent
 from mai_usage_ext.metering.money import usd_from_pusd
 from mai_usage_ext.ports.usage import Dimension
-from mai_usage_ext.services.usage_reports import ReportLine, UsageReport
+from mai_usage_ext.services.report_lines import ReportLine
+from mai_usage_ext.services.usage_reports import UsageReport, without_times
 
 __all__ = ["ByModelOut", "ByUserOut", "ComparisonOut", "OverviewOut", "ReportOut"]
 
@@ -52,13 +53,18 @@ class ComparisonOut(BaseModel):
 
 
 class LineOut(MeasuresOut):
-    """``group`` has one value for each name in ``group_by``. ``days`` counts days with usage."""
+    """``group`` has one value for each name in ``group_by``. ``days`` counts days with usage.
+
+    ``is_rest`` is everything that a ``top`` has folded into one line: its name in ``group`` is
+    empty, and on how many days it was used is not known.
+    """
 
     group: dict[str, str]
+    is_rest: bool
     client_name: str | None
     user_name: str | None
     user_email: str | None
-    days: int
+    days: int | None
     previous: TotalsOut | None
 
     @classmethod
@@ -68,20 +74,25 @@ class LineOut(MeasuresOut):
             client_name=None if line.place is None else line.place.name,
             user_name=None if line.person is None else line.person.name,
             user_email=None if line.person is None else line.person.email,
-            days=line.days,
+            is_rest=line.is_rest,
+            days=None if line.is_rest else line.days,
             previous=None if line.previous is None else TotalsOut.of(line.previous),
             **cls.fields_of(line.sums),
         )
 
 
 class ReportOut(Answer):
-    """One page of lines; ``total`` counts them and ``totals`` adds all of them up."""
+    """One page of lines; ``total`` counts them and ``totals`` adds all of them up.
+
+    ``series`` is there with ``top``: the whole period of each of the dearest, then the rest.
+    """
 
     client_id: str | None
     period: PeriodOut
     group_by: list[str]
     totals: TotalsOut
     comparison: ComparisonOut | None
+    series: list[LineOut] | None
     lines: list[LineOut]
     total: int
     offset: int
@@ -97,6 +108,9 @@ class ReportOut(Answer):
             group_by=[one.value for one in group_by],
             totals=TotalsOut.of(report.total),
             comparison=ComparisonOut.of(report),
+            series=None
+            if report.series is None
+            else [LineOut.of(line, without_times(group_by)) for line in report.series],
             lines=[LineOut.of(line, group_by) for line in report.lines],
             total=report.line_count,
             offset=offset,
