@@ -54,8 +54,10 @@ const builtIn = new Set<string>();
 
 /** Notes which tabs the host brings itself; a search may hide them later, so it is kept. */
 export function noteBuiltIn(container: Element): void {
-  for (const tab of container.querySelectorAll(`[${BUILT_IN}]`)) {
-    builtIn.add(tab.getAttribute(BUILT_IN) ?? '');
+  for (const { module, panelId, tabId } of ALL) {
+    const marked = `[${BUILT_IN}="${module}"]`;
+    const same = `[aria-controls="${panelId}"]:not(#${tabId})`;
+    if (container.querySelector(`${marked}, ${same}`)) builtIn.add(module);
   }
 }
 
