@@ -1,4 +1,5 @@
 /** What the reseller sees first: money by day, the month, who grew, and what needs attention. */
+import { compareDecimals } from '../format/decimal';
 import { fetchHealth, type Health } from './health';
 import { ask, type Answer } from './http';
 import {
@@ -95,8 +96,10 @@ export interface Activity {
 export interface Attention {
   health: Health;
   alerts: { total: number; newest: string | null };
-  limits: { id: string; name: string; spent: string; limit: string }[];
+  /** The nearest to their limit first. */
+  limits: { id: string; name: string; usedPercent: string }[];
   keys: { id: string; name: string; problem: string }[];
+  /** Days of keys that differ from OpenRouter's figures, and nobody knows why. */
   gaps: number;
 }
 
@@ -119,7 +122,7 @@ export function fetchMonth(limit: number, signal?: AbortSignal): Promise<Answer<
   return ask('/usage/summary', readMonth, { query: { limit }, signal });
 }
 
-export function fetchActivity(
+function fetchActivity(
   trend: Trend,
   limit: number,
   signal?: AbortSignal,
@@ -127,18 +130,36 @@ export function fetchActivity(
   return ask('/usage/activity', readActivity, { query: { trend, limit }, signal });
 }
 
-const MOST_CLIENTS = 200;
+export const TRENDS: readonly Trend[] = ['new', 'grew', 'fell', 'quiet'];
+
+export type Movers = Record<Trend, Activity>;
+
+/** The clients of each trend, a few of each. */
+export async function fetchMovers(limit: number, signal?: AbortSignal): Promise<Answer<Movers>> {
+  const answers = await Promise.all(TRENDS.map((trend) => fetchActivity(trend, limit, signal)));
+  const failure = answers.find((answer) => !answer.ok);
+  if (failure) return failure;
+  const entries = answers.flatMap((answer, index) =>
+    answer.ok ? [[TRENDS[index], answer.value]] : [],
+  );
+  return { ok: true, value: Object.fromEntries(entries) as Movers };
+}
+
+/** From so many percent of its limit on an organization is near it. */
+const NEAR_PERCENT = '80';
+const MOST_NEAR = 50;
+const MOST_KEYS = 200;
 
 /** The first failure is the answer's: half of the truth would look like all being well. */
 export async function fetchAttention(signal?: AbortSignal): Promise<Answer<Attention>> {
   const [health, alerts, limits, keys, gaps] = await Promise.all([
     fetchHealth(signal),
     ask('/alerts', readAlerts, { query: { state: 'open', limit: 1 }, signal }),
-    ask('/clients', readLimits, {
-      query: { status: 'active', sort: '-monthly_limit', limit: MOST_CLIENTS },
+    ask('/usage/by-client', readLimits, {
+      query: { status: 'active', sort: '-limit_used', limit: MOST_NEAR },
       signal,
     }),
-    ask('/keys', readKeys, { query: { limit: MOST_CLIENTS }, signal }),
+    ask('/keys', readKeys, { query: { limit: MOST_KEYS }, signal }),
     ask('/reconciliations', totalOf, { query: { status: 'unexplained', limit: 1 }, signal }),
   ]);
   if (!health.ok) return health;
@@ -264,14 +285,13 @@ function readAlerts(body: unknown): Attention['alerts'] {
   return { total: totalOf(body), newest: kinds[0] ?? null };
 }
 
-/** Those with a limit; how near they are to it is for who shows them to say. */
 function readLimits(body: unknown): Attention['limits'] {
-  return list(record(body, 'body').clients, 'clients', (client) => ({
-    id: text(client.id, 'id'),
-    name: text(client.name, 'name'),
-    spent: amount(client.spent, 'spent'),
-    limit: optionalAmount(client.monthly_limit, 'monthly_limit') ?? '',
-  })).filter(({ limit }) => limit !== '');
+  const clients = list(record(body, 'body').clients, 'clients', (client) => ({
+    id: text(client.client_id, 'client_id'),
+    name: text(client.client_name, 'client_name'),
+    usedPercent: optionalAmount(client.used_percent, 'used_percent') ?? '0',
+  }));
+  return clients.filter(({ usedPercent }) => compareDecimals(usedPercent, NEAR_PERCENT) >= 0);
 }
 
 /** Those whose key cannot do its work. */
