@@ -10,8 +10,9 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 from mai_usage_ext.ports import SYSTEM, OrganizationRecord
+from tests.browser.showcase import Showcase, set_up
 from tests.host.choice import choose_hosts
-from tests.host.theatre import Theatre, borrowed_theatre
+from tests.host.theatre import NOBODY_BY_DEFAULT, Theatre, borrowed_theatre
 from tests.workshop import chromium
 from tests.workshop.hosts import Host
 
@@ -45,6 +46,14 @@ def gallery(theatre: Theatre) -> OrganizationRecord:
         )
         workbench.members.assign(theatre.people["Frida"].account.id, made.id, actor=SYSTEM)
     return made
+
+
+@pytest.fixture(scope="session")
+def showcase(theatre: Theatre) -> Showcase:
+    """A host of its own on which a year of four organizations is booked already."""
+    host = theatre.host("showcase", environment=NOBODY_BY_DEFAULT)
+    with theatre.workbench(host) as workbench:
+        return set_up(theatre, host, workbench)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from mai_usage_ext.bootstrap import Workbench
+from mai_usage_ext.demo.host_process import HostProcess
 from mai_usage_ext.metering.days import billing_day
 from mai_usage_ext.ports import SYSTEM, Hold, LedgerEntry, OrganizationRecord, Outcome, Source
 from mai_usage_ext.storage.sealing import SealRows
@@ -83,15 +84,16 @@ CLIENTS = (
 
 @dataclass(frozen=True, slots=True)
 class Showcase:
-    """What was booked; ``entries`` by organization, oldest first."""
+    """What was booked on ``host``; ``entries`` by organization's name, oldest first."""
 
+    host: HostProcess
     organizations: dict[str, OrganizationRecord]
     entries: dict[str, list[LedgerEntry]] = field(default_factory=dict)
 
 
-def set_up(theatre: Theatre, workbench: Workbench) -> Showcase:
+def set_up(theatre: Theatre, host: HostProcess, workbench: Workbench) -> Showcase:
     """Everything of the year, up to this moment. Anna and Dora manage their organizations."""
-    showcase = Showcase({})
+    showcase = Showcase(host, {})
     chance = random.Random(_SEED)
     ledger = LedgerWriter(workbench.database, owner="showcase")
     ledger.start()
