@@ -9,6 +9,7 @@ from mai_usage_ext.api.access import Door
 from mai_usage_ext.api.alerts import add_alert_routes
 from mai_usage_ext.api.audit import add_audit_routes
 from mai_usage_ext.api.broadcast import add_broadcast_routes
+from mai_usage_ext.api.client_usage import add_client_usage_routes
 from mai_usage_ext.api.clients import add_client_routes
 from mai_usage_ext.api.debug import add_debug_routes
 from mai_usage_ext.api.exports import add_export_routes
@@ -21,6 +22,7 @@ from mai_usage_ext.api.rates import add_rate_routes
 from mai_usage_ext.api.reconciliation import add_reconciliation_routes
 from mai_usage_ext.api.services import Provide
 from mai_usage_ext.api.settings import add_setting_routes
+from mai_usage_ext.api.setup import add_setup_routes
 from mai_usage_ext.api.statements import add_statement_routes
 from mai_usage_ext.api.usage import PREFIX
 from mai_usage_ext.api.usage_reports import add_usage_report_routes
@@ -50,6 +52,7 @@ def admin_router(
     door = Door(services, verified_user=verified_user)
     for add_routes in (
         add_setting_routes,
+        add_setup_routes,
         add_client_routes,
         add_key_routes,
         add_member_routes,
@@ -60,6 +63,7 @@ def admin_router(
         add_broadcast_routes,
         add_debug_routes,
         add_usage_report_routes,
+        add_client_usage_routes,
         add_export_routes,
         add_statement_routes,
         add_rate_routes,

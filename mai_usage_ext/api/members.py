@@ -11,6 +11,7 @@ from mai_usage_ext.api.pages import Limit, Offset, Search
 from mai_usage_ext.api.problems import Rejected
 from mai_usage_ext.api.schemas.bulk import BulkIn, BulkOut, rows_of
 from mai_usage_ext.api.schemas.members import (
+    CandidatesOut,
     MappingAnswer,
     MappingChange,
     MappingIn,
@@ -81,6 +82,19 @@ def add_member_routes(router: APIRouter, door: Door) -> None:
         result = found.members.assign_many(rows, dry_run=dry_run, partial=partial, actor=actor)
         found.directory.forget()
         return BulkOut.of(result)
+
+    # Before the route of one user, whose id it is not.
+    @router.get("/user-mappings/candidates", response_model=CandidatesOut, responses=problems(404))
+    def list_candidates(
+        search: Search = "",
+        offset: Offset = 0,
+        limit: Limit = 50,
+        _actor: Actor = door.admin,
+    ) -> CandidatesOut:
+        """The host's users, by e-mail, and where each belongs; of those that a text finds, the
+        first thousand."""
+        found, total = door.services().members.candidates.page(search, offset=offset, limit=limit)
+        return CandidatesOut.of(found, total, offset=offset, limit=limit)
 
     @router.get(_ONE, response_model=MappingAnswer, responses=problems(404))
     def show_mapping(user_id: str, _actor: Actor = door.admin) -> MappingAnswer:

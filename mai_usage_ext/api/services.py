@@ -13,6 +13,7 @@ from mai_usage_ext.services.alerts import Alerts
 from mai_usage_ext.services.audit import Audit
 from mai_usage_ext.services.broadcast import Broadcast
 from mai_usage_ext.services.cache_savings import CacheSavings
+from mai_usage_ext.services.client_overview import ClientOverview
 from mai_usage_ext.services.deliveries import Deliveries
 from mai_usage_ext.services.directory import Directory
 from mai_usage_ext.services.explain import Explain
@@ -32,6 +33,8 @@ from mai_usage_ext.services.rates import Rates
 from mai_usage_ext.services.reconciliation import Reconciliation
 from mai_usage_ext.services.reports import Reports
 from mai_usage_ext.services.self_test import SelfTest, SelfTestReport
+from mai_usage_ext.services.setup import Setup
+from mai_usage_ext.services.standings import Standings
 from mai_usage_ext.services.statement_closing import StatementClosing
 from mai_usage_ext.services.statements import Statements
 from mai_usage_ext.services.usage_reports import UsageReports
@@ -57,6 +60,8 @@ class UsageServices:
     activity: Activity
     names: OpenRouterNames
     savings: CacheSavings
+    standings: Standings
+    clients: ClientOverview
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +113,7 @@ class ApiServices:
     key_check: KeyCheck
     audit: Audit
     live_settings: LiveSettings
+    setup: Setup
     live_usage: LiveUsage
     limit_events: LimitEvents
     alerts: AlertServices

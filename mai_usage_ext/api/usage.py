@@ -53,12 +53,17 @@ def usage_router(
     # Plain functions run on a worker thread, where a query may wait without stopping the chats.
     @router.get("/usage/my-organization", response_model=MyOrganizationOut, responses=problems(404))
     def my_organization(user: Any = signed_in) -> MyOrganizationOut:
-        """Today, this month and thirty days of the user's organization."""
+        """Today, this month, its limit and thirty days of the user's organization."""
         found = services()
         place = found.directory.organization_of(str(user.id))
         report = found.reports.organization(place.organization)
         is_admin = getattr(user, "role", None) == "admin"
-        return MyOrganizationOut.of(report, hint=found.zero_usage.hint(report, is_admin=is_admin))
+        return MyOrganizationOut.of(
+            report,
+            place,
+            found.usage.standings.of(place),
+            hint=found.zero_usage.hint(report, is_admin=is_admin),
+        )
 
     @router.get(
         "/usage/my-organization/today", response_model=TodayUsageOut, responses=problems(404)

@@ -17,6 +17,7 @@ from mai_usage_ext.bootstrap.health import MeterParts, wire_health, wire_metrics
 from mai_usage_ext.bootstrap.jobs import Jobs, jobs_of
 from mai_usage_ext.bootstrap.keys import wire_keys
 from mai_usage_ext.bootstrap.reconciliation import wire_broadcast, wire_reconciliation
+from mai_usage_ext.bootstrap.setup import wire_setup
 from mai_usage_ext.bootstrap.sharing import messages_of, redis_place, shelf_of
 from mai_usage_ext.bootstrap.tracing import tracing_of
 from mai_usage_ext.bootstrap.usage import wire_usage
@@ -227,6 +228,7 @@ class Meter:
             key_check=key_check,
             audit=bench.audit,
             live_settings=live,
+            setup=wire_setup(bench, self._settings),
             live_usage=live_usage,
             limit_events=bench.limit_events,
             alerts=alerts.services,

@@ -9,10 +9,14 @@ from mai_usage_ext.ports import SystemClock
 from mai_usage_ext.ports.shelf import Shelf
 from mai_usage_ext.services.activity import Activity
 from mai_usage_ext.services.cache_savings import CacheSavings
+from mai_usage_ext.services.client_overview import ClientOverview
 from mai_usage_ext.services.people import OpenRouterNames, People
 from mai_usage_ext.services.report_cache import ReportCache
+from mai_usage_ext.services.standings import Standings
 from mai_usage_ext.services.usage_reports import UsageReports
+from mai_usage_ext.storage.client_facts import ClientFactRows
 from mai_usage_ext.storage.members import MemberRows
+from mai_usage_ext.storage.month_money import MonthMoneyRows
 from mai_usage_ext.storage.usage_lines import UsageLineRows
 
 __all__ = ["wire_usage"]
@@ -32,4 +36,8 @@ def wire_usage(
         activity=Activity(source, cache, clock=clock),
         names=OpenRouterNames(MemberRows(bench.database)),
         savings=CacheSavings(price_of),
+        clients=ClientOverview(
+            ClientFactRows(bench.database), bench.organization_rows, cache, clock=clock
+        ),
+        standings=Standings(MonthMoneyRows(bench.database), bench.organization_rows, clock=clock),
     )

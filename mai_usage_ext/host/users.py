@@ -9,6 +9,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import CancelledError
+from inspect import signature
 from typing import Any
 
 from mai_usage_ext.errors import StorageUnavailable
@@ -17,6 +18,9 @@ from mai_usage_ext.ports import HostUser
 __all__ = ["HostPeople"]
 
 _PATIENCE_S = 5.0
+# So many are looked through for a name or an e-mail: 0.6 cannot say how many it would find.
+_MOST_FOUND = 1_000
+_BY_EMAIL = {"order_by": "email", "direction": "asc"}
 # The host puts all ids into one statement, and its database takes a bounded number of them.
 _MOST_IDS = 500
 
@@ -62,6 +66,22 @@ class HostPeople:
             for user in self._matching(text.strip(), limit)
             if wanted in user.name.casefold() or wanted in user.email.casefold()
         ]
+
+    def page(self, text: str, offset: int, limit: int) -> tuple[Sequence[HostUser], int]:
+        if text.strip():
+            found = sorted(self.search(text, _MOST_FOUND), key=lambda user: (user.email, user.id))
+            return found[offset : offset + limit], len(found)
+        # No two users have one e-mail, so pages in its order have nobody twice.
+        get_users = _users().get_users
+        order = {"sort": _BY_EMAIL} if "sort" in signature(get_users).parameters else {}
+        filters = {} if order else {"filter": _BY_EMAIL}
+        answer = self._ask(get_users, skip=offset, limit=limit, **order, **filters)
+        users, total = (
+            (answer["users"], answer["total"])
+            if isinstance(answer, dict)
+            else (answer.users, answer.total)
+        )
+        return [_host_user(user) for user in users], int(total)
 
     def _matching(self, text: str, limit: int | None) -> list[HostUser]:
         answer = self._ask(_users().get_users, filter={"query": text}, limit=limit)

@@ -37,6 +37,11 @@ class HostUsers(Protocol):
         """Users whose name or e-mail contains ``text``, at most ``limit``, without groups."""
         ...
 
+    def page(self, text: str, offset: int, limit: int) -> tuple[Sequence[HostUser], int]:
+        """Users by e-mail, those that ``search`` finds or with ``""`` all of them, and how many
+        there are; of those that a text finds, the first thousand count."""
+        ...
+
 
 class AnybodyIsKnown:
     """Outside of a host there is nobody to ask: every id is a user without name and e-mail."""
@@ -52,3 +57,6 @@ class AnybodyIsKnown:
 
     def search(self, text: str, limit: int) -> Sequence[HostUser]:
         return ()
+
+    def page(self, text: str, offset: int, limit: int) -> tuple[Sequence[HostUser], int]:
+        return (), 0

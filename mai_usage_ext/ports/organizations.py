@@ -146,10 +146,12 @@ class OrganizationRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrganizationQuery:
-    """``search`` looks into name, slug and billing e-mail. ``sort`` is one of ``SORTS``."""
+    """``search`` looks into name, slug and billing e-mail. ``sort`` is one of ``SORTS``. With
+    ``ids`` it is about these alone."""
 
     search: str = ""
     status: str | None = None
+    ids: Sequence[str] | None = None
     sort: str = "name"
     is_descending: bool = False
     offset: int = 0

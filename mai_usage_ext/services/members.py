@@ -19,6 +19,7 @@ from mai_usage_ext.ports import (
 from mai_usage_ext.services import member_fields as fields
 from mai_usage_ext.services.assignments import Assignments, BulkResult, Row
 from mai_usage_ext.services.audit import Audit
+from mai_usage_ext.services.candidates import Candidates
 from mai_usage_ext.services.departures import Departures
 from mai_usage_ext.services.destinations import Destinations
 from mai_usage_ext.services.member_fields import UNSET
@@ -51,7 +52,8 @@ class Members:
     """Asked from worker threads. Raises ``StorageUnavailable`` when host or database are away.
 
     ``default_id`` is where whoever is unmapped goes; ``None`` leaves them to nobody.
-    ``on_change`` is called after every change that was committed.
+    ``on_change`` is called after every change that was committed. ``candidates`` are those whom an
+    admin may choose from.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Members:
         self._clock = clock
         self._default_id = default_id
         self._on_change = on_change or _nothing
+        self.candidates = Candidates(store, organizations, users, clock=clock)
         self._destinations = Destinations(organizations, clock=clock)
         self._assignments = Assignments(
             store=store,

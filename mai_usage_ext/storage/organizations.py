@@ -35,7 +35,7 @@ from mai_usage_ext.storage.models import (
 from mai_usage_ext.storage.pricing import rule_of
 from mai_usage_ext.storage.sessions import session, transaction, write
 
-__all__ = ["OrganizationRows", "slug_of"]
+__all__ = ["OrganizationRows", "narrowed", "slug_of", "zone_at"]
 
 _UNASSIGNED_NAME = "Unassigned"
 _LONGEST_SLUG = 60
@@ -141,14 +141,7 @@ class OrganizationRows:
     def records(
         self, wanted: OrganizationQuery, *, at_ms: int
     ) -> tuple[Sequence[OrganizationRecord], int]:
-        query = ClientOrganization.select()
-        if wanted.search:
-            where = [ClientOrganization.name, ClientOrganization.slug]
-            found = [field.contains(wanted.search) for field in where]
-            email = ClientOrganization.billing_email.contains(wanted.search)
-            query = query.where(found[0] | found[1] | email)
-        if wanted.status is not None:
-            query = query.where(ClientOrganization.status == wanted.status)
+        query = narrowed(ClientOrganization.select(), wanted)
         order = _SORTS[wanted.sort]
         # The id makes pages stable where names repeat.
         page = query.order_by(
@@ -203,7 +196,7 @@ class OrganizationRows:
             id=row.id,
             name=row.name,
             slug=row.slug,
-            time_zone=_zone_at(row, at_ms),
+            time_zone=zone_at(row, at_ms),
             billing_currency=row.billing_currency,
             is_active=row.status == "active",
             rate_micro=price.rate_micro,
@@ -218,7 +211,7 @@ class OrganizationRows:
     def _records(self, rows: list[ClientOrganization], at_ms: int) -> list[OrganizationRecord]:
         ids = [row.id for row in rows]
         rules, members = self._rules(ids), self._members(ids, at_ms)
-        months = {row.id: month_of(billing_day(at_ms, _zone_at(row, at_ms))) for row in rows}
+        months = {row.id: month_of(billing_day(at_ms, zone_at(row, at_ms))) for row in rows}
         money = self._money(ids, set(months.values()))
         return [
             self._record(row, at_ms, rules[row.id], members.get(row.id, 0), months[row.id], money)
@@ -242,7 +235,7 @@ class OrganizationRows:
             name=row.name,
             slug=row.slug,
             status=row.status,
-            time_zone=_zone_at(row, at_ms),
+            time_zone=zone_at(row, at_ms),
             next_time_zone=row.next_timezone if waits else None,
             next_time_zone_from_ms=row.next_timezone_from_ms if waits else None,
             billing_currency=row.billing_currency,
@@ -352,18 +345,32 @@ class OrganizationRows:
         write(self._db, query)
 
 
+def narrowed(query: Any, wanted: OrganizationQuery) -> Any:
+    """A selection of organizations without those that are not asked for."""
+    organization = ClientOrganization
+    if wanted.search:
+        is_found = organization.name.contains(wanted.search)
+        is_found |= organization.slug.contains(wanted.search)
+        query = query.where(is_found | organization.billing_email.contains(wanted.search))
+    if wanted.status is not None:
+        query = query.where(organization.status == wanted.status)
+    if wanted.ids is not None:
+        query = query.where(organization.id.in_(list(wanted.ids)))
+    return query
+
+
+def zone_at(row: ClientOrganization, at_ms: int) -> str:
+    """The zone in force: a change waits for the end of a day."""
+    if row.next_timezone_from_ms is not None and row.next_timezone_from_ms <= at_ms:
+        return str(row.next_timezone)
+    return row.timezone
+
+
 def _stored(columns: Mapping[str, Any]) -> dict[str, Any]:
     stored = dict(columns)
     if "contacts" in stored:
         stored["contacts"] = write_contacts(stored["contacts"])
     return stored
-
-
-def _zone_at(row: ClientOrganization, at_ms: int) -> str:
-    """The zone in force: a change waits for the end of a day."""
-    if row.next_timezone_from_ms is not None and row.next_timezone_from_ms <= at_ms:
-        return str(row.next_timezone)
-    return row.timezone
 
 
 def _base_price(rules: Sequence[PriceRule], at_ms: int) -> Any:

@@ -27,6 +27,7 @@ from mai_usage_ext.bootstrap.exports import wire_exports
 from mai_usage_ext.bootstrap.health import MeterParts, wire_health, wire_metrics
 from mai_usage_ext.bootstrap.keys import wire_keys
 from mai_usage_ext.bootstrap.reconciliation import wire_broadcast, wire_reconciliation
+from mai_usage_ext.bootstrap.setup import wire_setup
 from mai_usage_ext.bootstrap.usage import wire_usage
 from mai_usage_ext.bootstrap.webhooks import wire_webhooks
 from mai_usage_ext.ports import HostUser, SystemClock
@@ -85,6 +86,10 @@ class HostPeople:
     def search(self, text: str, limit: int) -> Sequence[HostUser]:
         found = [user for user in PEOPLE.values() if text.lower() in user.email]
         return found[:limit]
+
+    def page(self, text: str, offset: int, limit: int) -> tuple[Sequence[HostUser], int]:
+        found = self.search(text, len(PEOPLE))
+        return found[offset : offset + limit], len(found)
 
 
 @dataclass(kw_only=True)
@@ -262,6 +267,7 @@ def wired(bench: Workbench, settings: Settings) -> ApiServices:
         key_check=key_check,
         audit=bench.audit,
         live_settings=bench.live_settings,
+        setup=wire_setup(bench, settings),
         # A stream ends after its first event, since the test client reads answers whole.
         live_usage=LiveUsage(
             LiveRows(bench.database),

@@ -53,6 +53,7 @@ ROUTES: dict[str, RouteCase] = {
     "GET /usage/my-organization/by-model": RouteCase(kind=OWN),
     "GET /usage/my-organization/report": RouteCase(kind=OWN),
     "GET /usage/my-organization/forecast": RouteCase(kind=OWN),
+    "GET /usage/by-client": RouteCase(kind=ADMIN),
     "GET /usage/summary": RouteCase(kind=ADMIN),
     "GET /usage/today": RouteCase(kind=ADMIN),
     "GET /usage/billing": RouteCase(kind=ADMIN),
@@ -94,6 +95,7 @@ ROUTES: dict[str, RouteCase] = {
     "GET /health/live": RouteCase(kind=OPEN),
     "GET /health/ready": RouteCase(kind=OPEN),
     "GET /metrics": RouteCase(kind=ADMIN),
+    "GET /setup": RouteCase(kind=ADMIN),
     "GET /settings": RouteCase(kind=ADMIN),
     "POST /settings": RouteCase(kind=ADMIN, json={"rate_limit": 700}),
     "GET /clients": RouteCase(kind=ADMIN),
@@ -120,6 +122,7 @@ ROUTES: dict[str, RouteCase] = {
     "POST /user-mappings/bulk": RouteCase(
         kind=ADMIN, json=[{"user_id": "eve", "client_org_id": "{bakery}"}]
     ),
+    "GET /user-mappings/candidates": RouteCase(kind=ADMIN),
     "GET /user-mappings/{user_id}": RouteCase(kind=ADMIN, places=_USER),
     "PATCH /user-mappings/{user_id}": RouteCase(kind=ADMIN, places=_USER, json={"role": "manager"}),
     "DELETE /user-mappings/{user_id}": RouteCase(kind=ADMIN, places=_USER),

@@ -16,15 +16,19 @@ from mai_usage_ext.exports import FORMATS
 from mai_usage_ext.ports import HostUser
 from mai_usage_ext.services.activity import Activity
 from mai_usage_ext.services.cache_savings import CacheSavings
+from mai_usage_ext.services.client_overview import ClientOverview
 from mai_usage_ext.services.directory import Directory
 from mai_usage_ext.services.exports import Exports
 from mai_usage_ext.services.people import OpenRouterNames, People
 from mai_usage_ext.services.report_cache import ReportCache
 from mai_usage_ext.services.reports import Reports
+from mai_usage_ext.services.standings import Standings
 from mai_usage_ext.services.usage_reports import UsageReports
 from mai_usage_ext.settings import Settings
+from mai_usage_ext.storage.client_facts import ClientFactRows
 from mai_usage_ext.storage.ledger_pages import LedgerPageRows
 from mai_usage_ext.storage.members import MemberRows
+from mai_usage_ext.storage.month_money import MonthMoneyRows
 from mai_usage_ext.storage.usage_lines import UsageLineRows
 from tests.api.office import app_of
 from tests.golden.plan import DELETED, ORGANIZATIONS
@@ -57,6 +61,10 @@ class HostPeople:
 
     def search(self, text: str, limit: int) -> Sequence[HostUser]:
         return [one for one in _PEOPLE.values() if text in one.email][:limit]
+
+    def page(self, text: str, offset: int, limit: int) -> tuple[Sequence[HostUser], int]:
+        found = self.search(text, len(_PEOPLE))
+        return found[offset : offset + limit], len(found)
 
 
 @dataclass
@@ -120,6 +128,12 @@ def _services(bench: Workbench, clock: SimulatedClock) -> ApiServices:
             activity=Activity(source, cache, clock=clock),
             names=OpenRouterNames(MemberRows(bench.database)),
             savings=CacheSavings(lambda model: None),
+            clients=ClientOverview(
+                ClientFactRows(bench.database), bench.organization_rows, cache, clock=clock
+            ),
+            standings=Standings(
+                MonthMoneyRows(bench.database), bench.organization_rows, clock=clock
+            ),
         ),
         exports=Exports(
             source,

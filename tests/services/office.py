@@ -77,6 +77,10 @@ class People:
         ]
         return found[:limit]
 
+    def page(self, text: str, offset: int, limit: int) -> tuple[Sequence[HostUser], int]:
+        found = self.search(text, len(self.users))
+        return found[offset : offset + limit], len(found)
+
     def _ask(self) -> None:
         self.questions += 1
         if self.is_away:

@@ -16,9 +16,10 @@ from mai_usage_ext.api.schemas.values import (
 )
 from mai_usage_ext.metering.money import usd_from_pusd
 from mai_usage_ext.ports import Member, Role, SystemClock
+from mai_usage_ext.services.candidates import Candidate
 from mai_usage_ext.services.members import MemberView
 
-__all__ = ["MappingAnswer", "MappingChange", "MappingIn", "MappingsOut"]
+__all__ = ["CandidatesOut", "MappingAnswer", "MappingChange", "MappingIn", "MappingsOut"]
 
 
 _OPENROUTER_ID = "^[!-~]{1,128}$"
@@ -118,6 +119,53 @@ class MappingsOut(Answer):
     ) -> "MappingsOut":
         mappings = [MappingOut.of_view(view) for view in views]
         return cls(mappings=mappings, total=total, offset=offset, limit=limit)
+
+
+class CandidateOut(BaseModel):
+    """A user of the host, and where they belong now; ``null`` where they belong nowhere yet.
+
+    ``is_assigned`` says that an admin, a rule or an import has put them there: everybody else is
+    where they are by default.
+    """
+
+    user_id: str
+    name: str
+    email: str
+    client_org_id: str | None
+    client_name: str | None
+    role: Role | None
+    source: str | None
+    is_assigned: bool
+
+    @classmethod
+    def of(cls, one: Candidate) -> "CandidateOut":
+        member = one.member
+        return cls(
+            user_id=one.user.id,
+            name=one.user.name,
+            email=one.user.email,
+            client_org_id=None if member is None else member.organization_id,
+            client_name=one.organization_name,
+            role=None if member is None else member.role,
+            source=None if member is None else member.source,
+            is_assigned=one.is_assigned,
+        )
+
+
+class CandidatesOut(Answer):
+    """One page by e-mail; ``total`` counts all that were found."""
+
+    candidates: list[CandidateOut]
+    total: int
+    offset: int
+    limit: int
+
+    @classmethod
+    def of(
+        cls, found: Sequence[Candidate], total: int, *, offset: int, limit: int
+    ) -> "CandidatesOut":
+        candidates = [CandidateOut.of(one) for one in found]
+        return cls(candidates=candidates, total=total, offset=offset, limit=limit)
 
 
 def _holds_now(member: Member) -> bool:

@@ -8,12 +8,15 @@ from datetime import date, timedelta
 from pydantic import BaseModel
 
 from mai_usage_ext.api.schemas.usage_measures import decimal_or_none, money_or_none
-from mai_usage_ext.api.schemas.values import instant
+from mai_usage_ext.api.schemas.values import Amount, Instant, instant
 from mai_usage_ext.metering.days import month_of
 from mai_usage_ext.metering.measures import percent
 from mai_usage_ext.metering.money import usd_from_pusd
+from mai_usage_ext.ports import Role
+from mai_usage_ext.services.directory import Placement
 from mai_usage_ext.services.forecast import Forecast
 from mai_usage_ext.services.reports import DayUsage, MonthUsage, OrganizationReport
+from mai_usage_ext.services.standings import Standing
 
 __all__ = ["MyOrganizationOut", "TodayUsageOut"]
 
@@ -152,19 +155,66 @@ class StatsOut(BaseModel):
     daily_history: list[DayOut]
 
 
+class LimitOut(BaseModel):
+    """Billed USD of the month beside its limit. Without one ``monthly_limit``, ``remaining`` and
+    ``used_percent`` are ``null``. ``resets_at`` is where the organization's next month begins."""
+
+    monthly_limit: Amount | None
+    spent: Amount
+    held: Amount
+    remaining: Amount | None
+    used_percent: Amount | None
+    resets_at: Instant
+    on_limit: str
+
+    @classmethod
+    def of(cls, standing: Standing) -> "LimitOut":
+        return cls(
+            monthly_limit=money_or_none(standing.limit_pusd),
+            spent=usd_from_pusd(standing.money.spent_pusd),
+            held=usd_from_pusd(standing.money.held_pusd),
+            remaining=money_or_none(standing.remaining_pusd),
+            used_percent=decimal_or_none(standing.used_percent),
+            resets_at=instant(standing.resets_at_ms),
+            on_limit=standing.on_limit,
+        )
+
+
 class MyOrganizationOut(BaseModel):
-    """``GET usage/my-organization``; ``hint`` says why there may be nothing where there is."""
+    """``GET usage/my-organization``; ``hint`` says why there may be nothing where there is.
+
+    ``limit`` is the organization's, ``own_limit`` the reader's own, ``null`` where they have none.
+    ``server_time`` is the instant of this answer, for clients whose clock is wrong.
+    """
 
     success: bool
     client_id: str
+    user_id: str
+    role: Role
+    server_time: Instant
+    limit: LimitOut
+    own_limit: LimitOut | None
     stats: StatsOut
     hint: str | None
 
     @classmethod
-    def of(cls, report: OrganizationReport, *, hint: str | None = None) -> "MyOrganizationOut":
+    def of(
+        cls,
+        report: OrganizationReport,
+        place: Placement,
+        standings: tuple[Standing, Standing | None],
+        *,
+        hint: str | None = None,
+    ) -> "MyOrganizationOut":
+        whole, own = standings
         return cls(
             success=True,
             client_id=report.organization.id,
+            user_id=place.user_id or "",
+            role=place.role,
+            server_time=instant(report.as_of_ms),
+            limit=LimitOut.of(whole),
+            own_limit=None if own is None else LimitOut.of(own),
             hint=hint,
             stats=StatsOut(
                 client_org_name=report.organization.name,
