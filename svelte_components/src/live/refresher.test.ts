@@ -8,13 +8,13 @@ const SOON_MS = 5_000;
 let element: HTMLElement;
 let refresher: Refresher;
 let view: ReturnType<typeof stubIntersection>;
-const load = vi.fn<(signal: AbortSignal) => Promise<void>>();
+const load = vi.fn<(signal: AbortSignal) => Promise<number | null>>();
 
 beforeEach(async () => {
   vi.useFakeTimers();
   view = stubIntersection();
   setPageVisible(true);
-  load.mockReset().mockResolvedValue();
+  load.mockReset().mockResolvedValue(null);
   element = document.body.appendChild(document.createElement('div'));
   refresher = startRefresher({ load, element, everyMs: EVERY_MS, soonMs: SOON_MS });
   await vi.advanceTimersByTimeAsync(0);
@@ -63,7 +63,7 @@ describe('startRefresher', () => {
 
   it('joins a load that is under way', async () => {
     let finish = () => {};
-    load.mockImplementation(() => new Promise((resolve) => (finish = resolve)));
+    load.mockImplementation(() => new Promise((resolve) => (finish = () => resolve(null))));
     const first = refresher.refresh();
     const second = refresher.refresh();
     finish();
@@ -96,7 +96,7 @@ describe('startRefresher', () => {
 
   it('loads again at once when it is hurried during a load', async () => {
     let finish = () => {};
-    load.mockImplementationOnce(() => new Promise((resolve) => (finish = resolve)));
+    load.mockImplementationOnce(() => new Promise((resolve) => (finish = () => resolve(null))));
     void refresher.refresh();
     refresher.hurry();
     await vi.advanceTimersByTimeAsync(0);
@@ -112,6 +112,25 @@ describe('startRefresher', () => {
     refresher.hurry();
     await vi.advanceTimersByTimeAsync(EVERY_MS);
     expect(load).toHaveBeenCalledTimes(1);
+  });
+
+  it('leaves a server alone for as long as it asked, unless the reader wishes', async () => {
+    load.mockResolvedValue(120_000);
+    await refresher.refresh();
+    refresher.hurry();
+    await vi.advanceTimersByTimeAsync(119_999);
+    expect(load).toHaveBeenCalledTimes(2);
+    await refresher.refresh();
+    expect(load).toHaveBeenCalledTimes(3);
+    load.mockResolvedValue(null);
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(load).toHaveBeenCalledTimes(4);
+  });
+
+  it('loads at once when the browser is online again', async () => {
+    window.dispatchEvent(new Event('online'));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(load).toHaveBeenCalledTimes(2);
   });
 
   it('leaves nothing behind when stopped, not even a load under way', async () => {

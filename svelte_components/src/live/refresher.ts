@@ -1,12 +1,15 @@
 /**
  * Loads at once and then at an interval, but only while somebody can see the element. When it comes
- * back into view, an overdue load runs at once.
+ * back into view, an overdue load runs at once; so it does when the browser is online again.
  */
 import { watchSight } from './sight';
 
 export interface RefresherOptions {
-  /** Loads once; told by the signal when nobody waits for it any more. Handles its own errors. */
-  load: (signal: AbortSignal) => Promise<void>;
+  /**
+   * Loads once; told by the signal when nobody waits for it any more. Handles its own errors. It may
+   * answer how long the server asked to be left alone, in milliseconds.
+   */
+  load: (signal: AbortSignal) => Promise<number | null>;
   element: Element;
   everyMs: number;
   /** The interval after `hurry`. */
@@ -29,14 +32,18 @@ export function startRefresher({ load, element, everyMs, soonMs }: RefresherOpti
   // The monotonic clock: a computer's date may jump, and then nothing would load for hours.
   let startedAt = -Infinity;
   let hurried = false;
+  // Before this, only a reader's own wish loads anything.
+  let quietUntil = -Infinity;
   const sight = watchSight(element, schedule);
+  window.addEventListener('online', overdue, { signal: controller.signal });
 
   function schedule(): void {
     clearTimeout(timer);
     timer = undefined;
     if (running || !sight.seen) return;
     const interval = hurried ? soonMs : everyMs;
-    const wait = Math.max(0, startedAt + interval - performance.now());
+    const next = Math.max(startedAt + interval, quietUntil);
+    const wait = Math.max(0, next - performance.now());
     timer = setTimeout(() => void refresh(), wait);
   }
 
@@ -51,11 +58,17 @@ export function startRefresher({ load, element, everyMs, soonMs }: RefresherOpti
     hurried = false;
     startedAt = performance.now();
     try {
-      await load(controller.signal);
+      const pauseMs = await load(controller.signal);
+      quietUntil = performance.now() + (pauseMs ?? 0);
     } finally {
       running = undefined;
       schedule();
     }
+  }
+
+  function overdue(): void {
+    startedAt = -Infinity;
+    schedule();
   }
 
   schedule();

@@ -1,0 +1,17 @@
+/** How far an organization, or its reader, has come towards a limit. */
+import type { Limit, MyOrganization } from '../client/my-organization';
+import { compareDecimals } from '../format/decimal';
+
+/** Whose limit it is that has been reached. */
+export type Reached = 'organization' | 'own';
+
+/** The limit that stops the reader, or that somebody is told of; the reader's own one says more. */
+export function reachedLimit({ limit, ownLimit }: MyOrganization): Reached | null {
+  if (ownLimit && isReached(ownLimit)) return 'own';
+  return isReached(limit) ? 'organization' : null;
+}
+
+export function isReached({ monthlyLimit, spent, remaining }: Limit): boolean {
+  if (monthlyLimit === null) return false;
+  return remaining === '0' || compareDecimals(spent, monthlyLimit) >= 0;
+}
