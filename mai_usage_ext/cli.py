@@ -8,10 +8,12 @@ audit      verify that nobody has changed the audit trail
 reconcile  compare days with OpenRouter's own figures
 export     a report as a file: CSV, JSON, XLSX, Parquet, FOCUS
 statements  list, close and print months' statements
+frontend-patch  add our tabs to the sources of a front end you build yourself
 import-legacy  take over what mAI's in-tree prototype has stored
 explain    why the numbers of one call are so
 validate   add up counters, days and months anew, and list what differs
 self-test  make a real call and follow it everywhere
+assets     write the front end's files for a CDN
 simulate   a local OpenRouter with its own exact bill
 demo       simulator, host and meter together, with real chats
 """
@@ -59,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from mai_usage_ext import debug_commands
+    from mai_usage_ext import debug_commands, frontend_patch
 
     parser = argparse.ArgumentParser(
         prog="mai-usage", description="Meters, limits and bills OpenRouter usage of Open WebUI."
@@ -76,6 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_statements(commands)
     _add_import_legacy(commands)
     debug_commands.add_commands(commands)
+    frontend_patch.add_command(commands)
+    _add_assets(commands)
     _add_simulate(commands)
     _add_demo(commands)
     return parser
@@ -336,6 +340,14 @@ def _row_file(path: str | None) -> "Iterator[Callable[[RowReport], None]]":
         ) from None
     with file:
         yield lambda row: print(json_of(row), file=file)
+
+
+def _add_assets(commands: "Commands") -> None:
+    from mai_usage_ext import assets_command
+
+    parser = commands.add_parser("assets", help="write the front end's files for a CDN")
+    assets_command.add_arguments(parser)
+    parser.set_defaults(run=assets_command.run)
 
 
 def _add_simulate(commands: "Commands") -> None:

@@ -13,6 +13,8 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from mai_usage_ext.api.built_files import BuiltFiles
+from mai_usage_ext.api.frontend import locale_folder
 from mai_usage_ext.errors import StorageUnavailable, UsageError
 from mai_usage_ext.host.seams import Seam, host_version, probe
 from mai_usage_ext.host.serving import host_app
@@ -70,6 +72,8 @@ def _findings(environ: Mapping[str, str]) -> Iterator[Finding]:
     if not settings.enabled:
         yield _found("the flag ENABLE_MAI_USAGE_EXT is false: install() will do nothing")
     yield _secrets(settings)
+    if settings.locales_dir is not None:
+        yield _languages(settings)
     yield _found(f"Open WebUI {host_version()}", is_found=host_version()[0].isdigit())
     for seam in _seams(environ):
         line = f"{seam.name}: {seam.looked_for}"
@@ -92,6 +96,13 @@ def _secrets(settings: Settings) -> Finding:
         seen="secrets: no key to seal them with, so organizations cannot have keys of their own",
         advice="set MAI_USAGE_ENCRYPTION_KEYS, or WEBUI_SECRET_KEY as the host has it",
     )
+
+
+def _languages(settings: Settings) -> Finding:
+    folder = locale_folder(settings, BuiltFiles.open())
+    problems = list(folder.problems())
+    tags = ", ".join(file.tag for file in folder.all()) or "none"
+    return _found(f"languages dropped in: {tags}", is_found=not problems, advice=problems)
 
 
 def _database(environ: Mapping[str, str]) -> Iterator[Finding]:

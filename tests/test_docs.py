@@ -12,20 +12,23 @@ import pytest
 from mai_usage_ext.api.administration import admin_router
 from mai_usage_ext.api.assets import assets_router
 from mai_usage_ext.api.broadcast import broadcast_router
+from mai_usage_ext.api.frontend import open_frontend
 from mai_usage_ext.api.metrics import monitoring_router
+from mai_usage_ext.api.own_page import page_router
 from mai_usage_ext.api.schemas.my_usage import MyTotalOut
 from mai_usage_ext.api.schemas.usage_measures import MeasuresOut
 from mai_usage_ext.api.usage import PREFIX, nothing_else_router, usage_router
 from mai_usage_ext.cli import _parser
 from mai_usage_ext.metering.measures import definitions
 from mai_usage_ext.migrations.m0006_partitions import LEDGER
-from mai_usage_ext.settings import SETTINGS
+from mai_usage_ext.settings import SETTINGS, Settings
 from mai_usage_ext.storage.models import all_models
 from tests.benchmarks.__main__ import FULL, names
 from tests.reference.definitions_page import NAMES
 from tests.reference.pages import PAGES
 
 ROOT = Path(__file__).parent.parent
+FRONTEND = open_frontend(Settings.from_env({}))
 README = (ROOT / "README.md").read_text("utf-8")
 SCALE = (ROOT / "docs" / "scale.md").read_text("utf-8")
 
@@ -59,7 +62,8 @@ def test_routes() -> None:
         usage_router(lambda: None, verified_user=lambda: None),  # type: ignore[arg-type, return-value]
         admin_router(lambda: None, verified_user=lambda: None),  # type: ignore[arg-type, return-value]
         broadcast_router(lambda: None, secret=None, prefix=PREFIX),  # type: ignore[arg-type, return-value]
-        assets_router(PREFIX),
+        assets_router(FRONTEND, prefix=PREFIX),
+        page_router(FRONTEND, prefix=PREFIX),
         monitoring_router(
             lambda: None,  # type: ignore[arg-type, return-value]
             verified_user=lambda: None,
@@ -71,7 +75,7 @@ def test_routes() -> None:
         f"{method} {route.path.removeprefix(PREFIX)}"  # type: ignore[attr-defined]
         for router in routers
         for route in router.routes
-        for method in route.methods  # type: ignore[attr-defined]
+        for method in route.methods - {"HEAD"}  # type: ignore[attr-defined]
     }
     assert {row[0].strip("`") for row in table_below("Routes")} == routes
 

@@ -17,7 +17,15 @@ PACKAGE = "mai_usage_ext"
 # itself (its public names) stands as "mai_usage_ext".
 LEVELS = (
     ("cli", "asgi"),
-    ("debug_commands", "demo", "doctor", "export_command", "statement_command"),
+    (
+        "assets_command",
+        "debug_commands",
+        "demo",
+        "doctor",
+        "export_command",
+        "frontend_patch",
+        "statement_command",
+    ),
     (PACKAGE,),
     ("maintenance",),
     ("bootstrap",),
@@ -46,7 +54,7 @@ LEVELS = (
 # they speak HTTP themselves, and the demo reads the ledger as an outsider would.
 FOREIGN: Mapping[str, frozenset[str]] = {
     "aiohttp": frozenset({"host", "openrouter", "channels", "simulator", "demo", "rates"}),
-    "brotli": frozenset({"host"}),
+    "brotli": frozenset({"host", "api"}),
     "brotlicffi": frozenset({"host"}),
     "cryptography": frozenset({"storage", "openrouter"}),
     "fastapi": frozenset({"api"}),

@@ -63,6 +63,19 @@ BAD = {
     "MAI_USAGE_EXPORT_FOLDER": ["exports", "./exports", "~/exports"],
     "MAI_USAGE_EXPORT_REPORTS": ["daily,weekly", "daily,daily", "daily;focus"],
     "MAI_USAGE_EXPORT_FORMATS": ["pdf", "csv,,xlsx", "csv,csv"],
+    "MAI_USAGE_ASSET_URL": [
+        "cdn.example.com",
+        "http://cdn.example.com/",
+        "https://",
+        "https://cdn:0/",
+        "https://cdn:port/",
+        "https://user:password@cdn/",
+        "https://cdn/usage?v=1",
+        "https://cdn/usage#x",
+        "https://cdn/; script-src *",
+        "https://cdn/'><script>",
+    ],
+    "MAI_USAGE_LOCALES_DIR": ["locales", "./locales", "~/locales"],
 }
 
 
@@ -122,6 +135,7 @@ def test_values() -> None:
     assert settings.base_urls == ("http://127.0.0.1:8000/api/v1", "https://other/v1")
     assert settings.default_organization is None
     assert settings.lease_ms == 2000
+    assert settings.asset_url is None
     assert not settings.enabled
     assert "sk-or-v1-secret" not in repr(settings)
 

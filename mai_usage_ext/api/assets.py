@@ -1,72 +1,70 @@
-"""The page's own files: the host's loader with ours behind it, and the built components.
+"""The files of the front end: the host's loader with ours behind it, and the built modules.
 
-Built files carry a hash of their content in their name, so they may be cached for ever; the loader
-that names them may not be cached at all.
+Built files carry a hash of their content in their names, so they may be cached for ever; the loader
+that names them is asked for anew each time, and then mostly is the same.
 """
 
-import json
 from pathlib import Path
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from starlette.routing import Route
 
+from mai_usage_ext.api.content import Content
+from mai_usage_ext.api.frontend import Frontend
 from mai_usage_ext.api.problems import problem, problem_route
-from mai_usage_ext.api.rate_limits import RateLimiter
 from mai_usage_ext.guard import shielded
 
-__all__ = ["assets_router", "loader_route", "read_loader"]
+__all__ = ["assets_router", "loader_route"]
 
-_MODULE = "organization-usage"
-_TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
-_FRONTEND = Path(__file__).resolve().parent.parent / "frontend"
-_FOR_EVER = "public, max-age=31536000, immutable"
+_READING = ["GET", "HEAD"]
+# Nothing in the files is anybody's own. A CDN, or another host of ours, may hand them to any page.
+_FOR_EVER = {
+    "Cache-Control": "public, max-age=31536000, immutable",
+    "Access-Control-Allow-Origin": "*",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+_ASK_AGAIN = {"Cache-Control": "no-cache"}
 
 
-def assets_router(prefix: str, *, limiter: RateLimiter | None = None) -> APIRouter:
-    """``ui/assets/{name}``: only names the manifest lists are served."""
-    router = APIRouter(prefix=prefix, route_class=problem_route(limiter), include_in_schema=False)
-    built = _built_files()
+def assets_router(frontend: Frontend, *, prefix: str) -> APIRouter:
+    """``ui/assets/{name}`` and ``ui/modules/{name}.js``: only what the manifest lists.
 
-    @router.get("/ui/assets/{name}")
-    def asset(name: str) -> Response:
-        content = built.get(name)
+    Nobody counts these requests: an office behind one address loads a dozen files for each person.
+    """
+    router = APIRouter(prefix=prefix, route_class=problem_route(None), include_in_schema=False)
+
+    @router.api_route("/ui/assets/{name}", methods=_READING)
+    def asset(name: str, request: Request) -> Response:
+        content = frontend.asset(name)
         if content is None:
             return problem(404, "Not found", f"there is no asset {name!r}")
-        headers = {"Cache-Control": _FOR_EVER, "X-Content-Type-Options": "nosniff"}
-        return Response(content, media_type=_TYPES[Path(name).suffix], headers=headers)
+        return content.answer(request, _FOR_EVER)
+
+    @router.api_route("/ui/modules/{name}.js", methods=_READING)
+    def module(name: str, request: Request) -> Response:
+        """An address that stays, for front ends that were built with our elements in them."""
+        entry = frontend.entry_of(name)
+        if entry is None:
+            return problem(404, "Not found", f"there is no module {name!r}")
+        source = f'import "{prefix}/ui/assets/{entry}";\n'
+        return Content(source.encode(), "text/javascript").answer(request, _ASK_AGAIN)
 
     return router
 
 
-def loader_route(host_loader: Path, *, prefix: str) -> Route:
+def loader_route(host_loader: Path, *, prefix: str, frontend: Frontend) -> Route:
     """The host's empty ``/static/loader.js``, whatever it may hold one day, with ours behind it."""
+    last = Content(b"", "text/javascript")
 
-    def loader(_request: object) -> Response:
-        content = b""
+    def loader(request: Request) -> Response:
+        nonlocal last
+        source = b""
         with shielded("reading the host's loader"):
-            content = host_loader.read_bytes()
+            source = host_loader.read_bytes()
         with shielded("reading our loader"):
-            content += b"\n" + read_loader(prefix).encode()
-        headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
-        return Response(content, media_type="text/javascript", headers=headers)
+            source += b"\n" + frontend.loader(prefix).encode()
+        if source != last.body:
+            last = Content(source, "text/javascript")
+        return last.answer(request, _ASK_AGAIN)
 
-    return Route("/static/loader.js", loader, methods=["GET", "HEAD"])
-
-
-def read_loader(prefix: str) -> str:
-    """Our loader, with the address of the built component filled in."""
-    url = f"{prefix}/ui/assets/{_manifest()[_MODULE]}"
-    source = (_FRONTEND / "loader.js").read_text("utf-8")
-    return source.replace("__MAI_USAGE_MODULE__", url)
-
-
-def _manifest() -> dict[str, str]:
-    manifest: dict[str, str] = json.loads((_FRONTEND / "manifest.json").read_text("utf-8"))
-    return manifest
-
-
-def _built_files() -> dict[str, bytes]:
-    with shielded("reading the built components"):
-        names = [name for name in _manifest().values() if Path(name).suffix in _TYPES]
-        return {name: (_FRONTEND / name).read_bytes() for name in names}
-    return {}
+    return Route("/static/loader.js", loader, methods=_READING)

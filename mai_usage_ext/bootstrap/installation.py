@@ -9,7 +9,9 @@ from typing import Any
 from mai_usage_ext.api.administration import admin_router
 from mai_usage_ext.api.assets import assets_router, loader_route
 from mai_usage_ext.api.broadcast import broadcast_router
+from mai_usage_ext.api.frontend import open_frontend
 from mai_usage_ext.api.metrics import monitoring_router
+from mai_usage_ext.api.own_page import page_router
 from mai_usage_ext.api.rate_limits import RateLimiter
 from mai_usage_ext.api.services import ApiServices
 from mai_usage_ext.api.usage import ALIAS, PREFIX, nothing_else_router, usage_router
@@ -62,13 +64,14 @@ class Installation:
         self._user_events = UserEvents(self._user_deleted)
         self.problems: Sequence[str] = ()
         self._limiter = RateLimiter(limit=self._rate_limit, shared=shared_counts(settings))
+        self._frontend = open_frontend(settings)
         self._attachment = Attachment(
             app,
             seams,
             start=self._start,
             stop=self._stop,
             routers=[router for prefix in (PREFIX, ALIAS) for router in self._routers(prefix)],
-            first_routes=[loader_route(seams.loader_file, prefix=PREFIX)],
+            first_routes=[loader_route(seams.loader_file, prefix=PREFIX, frontend=self._frontend)],
         )
 
     def _routers(self, prefix: str) -> list[Any]:
@@ -97,7 +100,8 @@ class Installation:
                 in_schema=prefix == PREFIX,
                 limiter=self._limiter,
             ),
-            assets_router(prefix, limiter=self._limiter),
+            assets_router(self._frontend, prefix=prefix),
+            page_router(self._frontend, prefix=prefix, limiter=self._limiter),
             nothing_else_router(prefix, limiter=self._limiter),
         ]
 

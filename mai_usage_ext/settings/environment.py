@@ -65,6 +65,8 @@ class Settings:
     export_folder: Path | None
     export_reports: tuple[str, ...]
     export_formats: tuple[str, ...]
+    asset_url: str | None
+    locales_dir: Path | None
     given: frozenset[str] = frozenset()
 
     @classmethod

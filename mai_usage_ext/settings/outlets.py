@@ -1,7 +1,8 @@
-"""The settings of what leaves the process beside chats: figures, events and files."""
+"""The settings of what leaves the process beside chats: figures, events, files and pages."""
 
 from mai_usage_ext.settings.parsers import (
     allowed_places,
+    asset_url,
     folder,
     header_secret,
     several_of,
@@ -93,5 +94,24 @@ OUTLETS = (
         expected="one or more of csv, json, jsonl, xlsx, parquet, separated by commas",
         meaning="And their formats: also `json`, `jsonl`, `xlsx`, `parquet`.",
         parse=several_of("csv", "json", "jsonl", "xlsx", "parquet"),
+    ),
+    Setting(
+        name="MAI_USAGE_ASSET_URL",
+        field="asset_url",
+        default="",
+        expected="an https:// URL without credentials, query and fragment, such as "
+        "https://cdn.example.com/usage/",
+        meaning="Where browsers fetch the front end's files, say a CDN; `mai-usage assets` writes "
+        "what belongs there. Empty: from the host itself.",
+        parse=asset_url,
+    ),
+    Setting(
+        name="MAI_USAGE_LOCALES_DIR",
+        field="locales_dir",
+        default="",
+        expected="an absolute path of a folder",
+        meaning="More languages for the front end: a folder of files such as `de.json`. English "
+        "and Polish are built in.",
+        parse=folder,
     ),
 )

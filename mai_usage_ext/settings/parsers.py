@@ -16,6 +16,7 @@ __all__ = [
     "addresses",
     "allowed_places",
     "any_secret",
+    "asset_url",
     "base_urls",
     "currency",
     "folder",
@@ -45,6 +46,8 @@ _ADDRESS = re.compile(
     r"(?!.*\.\.)(?!\.)(?!.*\.@)[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}"
     r"@([A-Za-z0-9-]{1,63}\.)*[A-Za-z0-9-]{1,63}"
 )
+# A scheme, a host with or without a port, and a path: no credentials, no query, no fragment.
+_PLACE = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~%/-]*)?")
 
 
 def switch(text: str) -> bool:
@@ -212,6 +215,24 @@ def uri(text: str) -> str:
     if len(text) > 500 or not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError(text)
     return text
+
+
+def asset_url(text: str) -> str | None:
+    """Where files are fetched from, with a slash at its end. It goes into headers and scripts."""
+    if not text:
+        return None
+    parts = urlsplit(text)
+    # Looking at the port is what finds one that is no number.
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and _is_here(parts.hostname))
+    is_place = bool(parts.hostname) and _PLACE.fullmatch(text) and parts.port != 0
+    if not is_safe or not is_place:
+        raise ValueError(text)
+    return f"{text.rstrip('/')}/"
+
+
+def _is_here(name: str | None) -> bool:
+    """This very machine, which browsers trust without encryption."""
+    return name in ("localhost", "127.0.0.1", "::1")
 
 
 def key_prefix(text: str) -> str:

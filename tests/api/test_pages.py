@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from mai_usage_ext.api.administration import admin_router
-from mai_usage_ext.api.assets import assets_router, loader_route, read_loader
+from mai_usage_ext.api.assets import assets_router
+from mai_usage_ext.api.frontend import open_frontend
+from mai_usage_ext.api.own_page import page_router
 from mai_usage_ext.api.problems import status_of
 from mai_usage_ext.api.rate_limits import RateLimiter
 from mai_usage_ext.api.services import ApiServices
@@ -28,8 +28,11 @@ from mai_usage_ext.errors import (
     UpstreamError,
     UsageError,
 )
+from mai_usage_ext.settings import Settings
 from tests.api.office import Office, open_office
 from tests.storage.test_usage import seal
+
+FRONTEND = open_frontend(Settings.from_env({}))
 
 
 @pytest.fixture
@@ -53,7 +56,8 @@ def client_of(
             app.include_router(
                 router(provide, verified_user=lambda: user, prefix=prefix, limiter=limiter)
             )
-        app.include_router(assets_router(prefix, limiter=limiter))
+        app.include_router(assets_router(FRONTEND, prefix=prefix))
+        app.include_router(page_router(FRONTEND, prefix=prefix, limiter=limiter))
         app.include_router(nothing_else_router(prefix, limiter=limiter))
     return TestClient(app, raise_server_exceptions=False)
 
@@ -128,36 +132,12 @@ def test_statuses_stand_in_one_table(error: UsageError, status: int) -> None:
     assert status_of(error)[0] == status
 
 
-def test_assets_are_listed_ones_only(services: ApiServices) -> None:
-    client = client_of(lambda: services)
-    url = read_loader(PREFIX).partition(f"{PREFIX}/ui/assets/")[2].partition(".js")[0] + ".js"
-    answer = client.get(f"{PREFIX}/ui/assets/{url}")
-    assert answer.status_code == 200
-    assert "immutable" in answer.headers["cache-control"]
-    assert "text/javascript" in answer.headers["content-type"]
-    for name in ("manifest.json", "loader.js", "..%2F__init__.py", "x.js"):
-        assert client.get(f"{PREFIX}/ui/assets/{name}").status_code == 404
-
-
-def test_the_loader_keeps_what_the_host_had(tmp_path: Path) -> None:
-    host_loader = tmp_path / "loader.js"
-    host_loader.write_text("// the host's own\n")
-    app: Any = FastAPI()
-    app.router.routes.insert(0, loader_route(host_loader, prefix=PREFIX))
-    client = TestClient(app)
-    answer = client.get("/static/loader.js")
-    assert answer.text.startswith("// the host's own\n")
-    assert f"{PREFIX}/ui/assets/organization-usage-" in answer.text
-    assert answer.headers["cache-control"] == "no-cache"
-    assert client.head("/static/loader.js").status_code == 200
-
-
 def test_who_asks_too_often_is_told_when_to_come_back(services: ApiServices) -> None:
     limiter = RateLimiter(limit=lambda: 4)
     client = client_of(lambda: services, role="admin", limiter=limiter)
-    paths = ("/clients", "/usage/my-organization", "/nope", "/ui/assets/x.js", "/clients")
+    paths = ("/clients", "/usage/my-organization", "/nope", "/ui/locales/x.json", "/clients")
     answers = [client.get(PREFIX + path) for path in paths]
-    assert [answer.status_code for answer in answers] == [200, 200, 404, 404, 429]
+    assert [answer.status_code for answer in answers] == [200, 200, 404, 200, 429]
     assert int(answers[-1].headers["retry-after"]) > 0
     assert answers[-1].headers["ratelimit-remaining"] == "0"
     # The alias is no way around.
