@@ -1,6 +1,6 @@
 """The routes of comparisons with OpenRouter's own figures."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -8,18 +8,22 @@ from fastapi import APIRouter, Query
 from mai_usage_ext.api.access import Door
 from mai_usage_ext.api.documents import body_of, problems
 from mai_usage_ext.api.pages import Limit, Offset
+from mai_usage_ext.api.schemas.captures import CaptureDaysOut
 from mai_usage_ext.api.schemas.reconciliation import (
     CountersOut,
     ReconciliationsOut,
     RunIn,
     RunOut,
 )
+from mai_usage_ext.api.usage_ranges import GivenRange
 from mai_usage_ext.errors import BadInput
 from mai_usage_ext.ports import Actor
 from mai_usage_ext.ports.reconciliation import Finding, LineFilter
+from mai_usage_ext.services.usage_ranges import range_of
 
 __all__ = ["add_reconciliation_routes"]
 
+_DAYS = 30
 _Word = Annotated[str | None, Query(max_length=200)]
 _Day = Annotated[str | None, Query(max_length=10, description="A UTC day")]
 
@@ -48,6 +52,17 @@ def add_reconciliation_routes(router: APIRouter, door: Door) -> None:
         lines, total = found.page(wanted, offset=offset, limit=limit)
         troubled = found.problems()
         return ReconciliationsOut.of(lines, total, troubled, offset=offset, limit=limit)
+
+    @router.get("/reconciliations/days", response_model=CaptureDaysOut, responses=problems(404))
+    def list_capture_days(
+        given: GivenRange, client_id: _Word = None, _actor: Actor = door.admin
+    ) -> CaptureDaysOut:
+        """The same by UTC day, all keys together, of the last thirty days or any others."""
+        first, last = range_of(given, today=datetime.now(UTC).date(), days=_DAYS)
+        days = door.services().usage.captures.days(
+            first=first, last=last, organization_id=client_id or None
+        )
+        return CaptureDaysOut.of(days, first=first, last=last)
 
     @router.get("/reconciliations/keys", response_model=CountersOut, responses=problems(404))
     def list_key_counters(

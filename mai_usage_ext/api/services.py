@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from mai_usage_ext.ports.captures import CaptureStore
 from mai_usage_ext.ports.metrics import MetricsPage
 from mai_usage_ext.ports.slow_queries import SlowQueryLog
 from mai_usage_ext.ports.statements import StatementPrinter
@@ -62,6 +63,7 @@ class UsageServices:
     savings: CacheSavings
     standings: Standings
     clients: ClientOverview
+    captures: CaptureStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

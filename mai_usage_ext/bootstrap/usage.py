@@ -14,6 +14,7 @@ from mai_usage_ext.services.people import OpenRouterNames, People
 from mai_usage_ext.services.report_cache import ReportCache
 from mai_usage_ext.services.standings import Standings
 from mai_usage_ext.services.usage_reports import UsageReports
+from mai_usage_ext.storage.captures import CaptureRows
 from mai_usage_ext.storage.client_facts import ClientFactRows
 from mai_usage_ext.storage.members import MemberRows
 from mai_usage_ext.storage.month_money import MonthMoneyRows
@@ -39,5 +40,6 @@ def wire_usage(
         clients=ClientOverview(
             ClientFactRows(bench.database), bench.organization_rows, cache, clock=clock
         ),
+        captures=CaptureRows(bench.database),
         standings=Standings(MonthMoneyRows(bench.database), bench.organization_rows, clock=clock),
     )

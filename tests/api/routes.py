@@ -161,6 +161,7 @@ ROUTES: dict[str, RouteCase] = {
     "POST /alerts/mutes": RouteCase(kind=ADMIN, json={"rule_id": 1, "until": "{soon}"}, status=201),
     "DELETE /alerts/mutes/{mute_id}": RouteCase(kind=ADMIN, places={"mute_id": "{mute}"}),
     "GET /reconciliations": RouteCase(kind=ADMIN),
+    "GET /reconciliations/days": RouteCase(kind=ADMIN),
     "GET /reconciliations/keys": RouteCase(kind=ADMIN),
     "GET /broadcast": RouteCase(kind=ADMIN),
     "GET /debug/generations/{generation_id}": RouteCase(

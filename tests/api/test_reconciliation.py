@@ -55,6 +55,64 @@ def keep(office: Office) -> None:
         rows.save(line)
 
 
+def test_days_add_up_their_keys(any_office: Office) -> None:
+    keep(any_office)
+    more = ReconciliationRecord(
+        day=DAY,
+        key_hash="c" * 64,
+        organization_id=None,
+        finding=Finding.UNEXPLAINED,
+        reason="nobody has this key",
+        is_below=True,
+        captured=Figures(),
+        adjusted_pusd=0,
+        provider=Figures(raw_pusd=1_000),
+    )
+    ReconciliationRows(any_office.database).save(more)
+    asked = f"from={DAY - timedelta(days=9)}&to={DAY}"
+    body = any_office.admin("GET", f"/reconciliations/days?{asked}")
+    assert body["period"] == {"from": "2026-06-06", "to": "2026-06-15", "days": 10}
+    before, last = body["days"]
+    assert (before["date"], before["capture_rate"]) == ("2026-06-14", None)
+    assert (before["keys"], before["waiting"]) == (1, 1)
+    assert last == {
+        "date": "2026-06-15",
+        "captured": usd_from_pusd(994),
+        "adjusted": usd_from_pusd(6),
+        "provider": usd_from_pusd(2_000),
+        "difference": usd_from_pusd(1_000),
+        "capture_rate": "0.497",
+        "keys": 2,
+        "below": 2,
+        "waiting": 0,
+        "unexplained": 1,
+    }
+    total = {name: value for name, value in last.items() if name != "date"}
+    assert body["totals"] == {**total, "keys": 3, "waiting": 1}
+    bakery = any_office.admin(
+        "GET", f"/reconciliations/days?{asked}&client_id={any_office.places['bakery']}"
+    )
+    assert [(day["provider"], day["capture_rate"]) for day in bakery["days"]] == [
+        (usd_from_pusd(1_000), "0.994")
+    ]
+    assert any_office.admin("GET", "/reconciliations/days?to=2020-01-01")["days"] == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ("from=2026-02-02&to=2026-02-01", "to"),
+        ("from=yesterday", "from"),
+        ("days_back=0", "days_back"),
+        ("client_id=%00", "client_id"),
+    ],
+)
+def test_days_that_cannot_be_meant(office: Office, asked: str, field: str) -> None:
+    answer = office.ask("admin", "GET", f"/reconciliations/days?{asked}")
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0]["field"] == field
+
+
 def test_lines_say_both_sides_in_raw_usd(any_office: Office) -> None:
     keep(any_office)
     page = any_office.admin("GET", "/reconciliations")

@@ -25,6 +25,7 @@ from mai_usage_ext.services.reports import Reports
 from mai_usage_ext.services.standings import Standings
 from mai_usage_ext.services.usage_reports import UsageReports
 from mai_usage_ext.settings import Settings
+from mai_usage_ext.storage.captures import CaptureRows
 from mai_usage_ext.storage.client_facts import ClientFactRows
 from mai_usage_ext.storage.ledger_pages import LedgerPageRows
 from mai_usage_ext.storage.members import MemberRows
@@ -131,6 +132,7 @@ def _services(bench: Workbench, clock: SimulatedClock) -> ApiServices:
             clients=ClientOverview(
                 ClientFactRows(bench.database), bench.organization_rows, cache, clock=clock
             ),
+            captures=CaptureRows(bench.database),
             standings=Standings(
                 MonthMoneyRows(bench.database), bench.organization_rows, clock=clock
             ),

@@ -22,7 +22,7 @@ from mai_usage_ext.ports.reconciliation import (
 )
 from mai_usage_ext.services.day_books import DayResult
 
-__all__ = ["CountersOut", "ReconciliationsOut", "RunIn", "RunOut"]
+__all__ = ["CountersOut", "ReconciliationsOut", "RunIn", "RunOut", "capture_rate"]
 
 
 class RunIn(Fields):
@@ -94,7 +94,7 @@ class ReconciliationOut(BaseModel):
             client_id=line.organization_id,
             status=line.finding.value,
             reason=line.reason,
-            capture_rate=_rate(line.captured.raw_pusd, line.provider.raw_pusd),
+            capture_rate=capture_rate(line.captured.raw_pusd, line.provider.raw_pusd),
             is_below=line.is_below,
             captured=usd_from_pusd(line.captured.raw_pusd),
             adjusted=usd_from_pusd(line.adjusted_pusd),
@@ -205,7 +205,7 @@ class CountersOut(Answer):
         return cls(counters=shown, total=total, offset=offset, limit=limit)
 
 
-def _rate(captured_pusd: int, provider_pusd: int) -> str | None:
+def capture_rate(captured_pusd: int, provider_pusd: int) -> str | None:
     """Ours ÷ theirs with six decimals, cut off: 1 is never said of less."""
     if not provider_pusd:
         return None

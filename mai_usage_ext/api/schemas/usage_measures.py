@@ -26,8 +26,11 @@ class PeriodOut(BaseModel):
 
     @classmethod
     def of(cls, query: UsageQuery) -> "PeriodOut":
-        days = (query.last - query.first).days + 1
-        return cls(**{"from": query.first, "to": query.last}, days=days)
+        return cls.between(query.first, query.last)
+
+    @classmethod
+    def between(cls, first: date, last: date) -> "PeriodOut":
+        return cls(**{"from": first, "to": last}, days=(last - first).days + 1)
 
 
 class OwnMeasuresOut(BaseModel):
