@@ -165,7 +165,7 @@ export function explainGeneration(id: string, signal?: AbortSignal): Promise<Ans
   return ask(path, readExplanation, { signal });
 }
 
-function readHealth(body: unknown): Health {
+export function readHealth(body: unknown): Health {
   const health = record(body, 'body');
   return {
     status: oneOf(health.status, 'status', STATUSES),
@@ -207,7 +207,7 @@ function readConnection(body: unknown) {
   return { isOk, steps: list(tested.steps, 'steps', readStep) };
 }
 
-function readStep(step: Fields): TestStep {
+export function readStep(step: Fields): TestStep {
   return {
     name: text(step.name, 'name'),
     isOk: oneOf(step.status, 'status', ['ok', 'failed']) === 'ok',
@@ -243,7 +243,7 @@ function readSlowQueries(body: unknown): SlowQueries {
   };
 }
 
-function readValidation(body: unknown): Validation {
+export function readValidation(body: unknown): Validation {
   const found = record(body, 'body');
   return {
     isOk: oneOf(found.status, 'status', ['ok', 'failed']) === 'ok',
@@ -270,7 +270,7 @@ function readValidation(body: unknown): Validation {
   };
 }
 
-function readExplanation(body: unknown): Explanation {
+export function readExplanation(body: unknown): Explanation {
   const found = record(body, 'body');
   const facts = (name: string) => (found[name] == null ? null : record(found[name], name));
   return {

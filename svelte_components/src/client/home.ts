@@ -177,7 +177,7 @@ export async function fetchAttention(signal?: AbortSignal): Promise<Answer<Atten
   return { ok: true, value };
 }
 
-function readRevenue(body: unknown): Revenue {
+export function readRevenue(body: unknown): Revenue {
   const answer = record(body, 'body');
   const before = answer.comparison == null ? null : record(answer.comparison, 'comparison');
   return {
@@ -218,7 +218,7 @@ function readLine(line: Fields): RevenueLine {
   };
 }
 
-function readForecast(body: unknown): Forecast {
+export function readForecast(body: unknown): Forecast {
   const answer = record(body, 'body');
   return {
     month: text(answer.month, 'month'),
@@ -230,7 +230,7 @@ function readForecast(body: unknown): Forecast {
   };
 }
 
-function readMonth(body: unknown): MonthSummary {
+export function readMonth(body: unknown): MonthSummary {
   const answer = record(body, 'body');
   const summary = record(answer.summary, 'summary');
   const before = answer.comparison == null ? {} : record(answer.comparison, 'comparison');
@@ -260,7 +260,7 @@ function readClient(client: Fields): ClientSum {
   };
 }
 
-function readActivity(body: unknown): Activity {
+export function readActivity(body: unknown): Activity {
   const answer = record(body, 'body');
   return {
     until: text(answer.until, 'until'),

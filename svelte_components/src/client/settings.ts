@@ -92,7 +92,7 @@ export function saveSettings(
   return ask('/settings', readSettings, { method: 'POST', body: changes, ifMatch: version });
 }
 
-function readSettings(body: unknown, headers: Headers): Settings {
+export function readSettings(body: unknown, headers: Headers): Settings {
   const answer = record(body, 'body');
   const sources = Object.entries(record(answer.sources, 'sources'));
   return {

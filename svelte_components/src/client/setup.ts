@@ -87,7 +87,7 @@ export function assignMembers(
   return ask('/user-mappings/bulk', readBulk, { method: 'POST', body });
 }
 
-function readSetup(body: unknown): Setup {
+export function readSetup(body: unknown): Setup {
   const setup = record(body, 'body');
   return {
     isComplete: flag(setup.is_complete, 'is_complete'),
