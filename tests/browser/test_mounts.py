@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageChops
 from playwright.async_api import Browser, Locator, Page, expect
 
 from mai_usage_ext.demo.host_process import HostProcess
@@ -21,6 +23,8 @@ pytestmark = [pytest.mark.host, pytest.mark.browser]
 PERSONAL = "Organization usage"
 FOR_ADMINS = "Usage & billing"
 OPENINGS = 50
+# Levels of 255 by which the edge of a drawing may differ from one run to the next.
+ROUNDING = 8
 
 # The innermost focused element, through shadow roots.
 FOCUSED = """() => {
@@ -303,7 +307,16 @@ async def test_the_hosts_own_dialog_looks_as_without_us(
     for name in without:
         (pictures / f"mount-{name}-without.png").write_bytes(without[name])
         (pictures / f"mount-{name}-with.png").write_bytes(having[name])
-        assert without[name] == having[name], f"{name} does not look as without us"
+        assert differing(without[name], having[name]) == 0, f"{name} does not look as without us"
+
+
+def differing(one: bytes, other: bytes) -> int:
+    """By how much the most different pixel differs; what a renderer rounds is no difference."""
+    pictures = [Image.open(BytesIO(content)).convert("RGB") for content in (one, other)]
+    if pictures[0].size != pictures[1].size:
+        return 255
+    most = max(ImageChops.difference(*pictures).tobytes())
+    return most if most > ROUNDING else 0
 
 
 async def portraits(visitor: Visitor) -> dict[str, bytes]:
@@ -319,6 +332,7 @@ async def portraits(visitor: Visitor) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.oldest_too
 async def test_fifty_openings_leave_nothing_behind(member: Visitor, pictures: Path) -> None:
     page = member.page
