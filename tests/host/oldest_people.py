@@ -37,6 +37,15 @@ def main() -> dict[str, Any]:
         "by wildcard": people.find_by_email("%@example.com"),
         "known": sorted(people.known(["ada", "ben", "nobody"])),
         "search": [user.id for user in people.search("da", 10)],
+        "pages": [
+            [[user.id for user in users], total]
+            for users, total in (
+                people.page("", 0, 1),
+                people.page("", 1, 9),
+                people.page("_x@", 1, 9),
+                people.page("%", 0, 9),
+            )
+        ],
         "listens": UserEvents(print).attach(),
     }
     loop.close()

@@ -79,6 +79,13 @@ def test_people_of_the_newest_host(host: HostProcess) -> None:
     assert len(ask("search", "example.com", 2)) == 2
     assert [user["id"] for user in ask("search", "n_x", 10)] == [ben.id]
     assert ask("search", " ", 10) == []
+    pages = [ask("page", "", 0, 2), ask("page", "", 2, 2), ask("page", "_X@", 1, 5)]
+    assert [([user["id"] for user in users], total) for users, total in pages] == [
+        ([admin.id, ben.id], 3),
+        ([cleo.id], 3),
+        ([cleo.id], 2),
+    ]
+    assert ask("page", "%", 0, 5) == [[], 0]
     hears_of_deleted_users(accounts, admin, ben, cleo)
     assert ask("find", ben.id) is None
 
@@ -130,5 +137,6 @@ def test_people_of_the_oldest_host(tmp_path: Path) -> None:
         "by wildcard": None,
         "known": ["ada", "ben"],
         "search": ["ada"],
+        "pages": [[["ada"], 2], [["ben"], 2], [["ben"], 2], [[], 0]],
         "listens": False,
     }

@@ -37,7 +37,7 @@ class ClientSumsOut(BaseModel):
         )
 
 
-class ClientKeyOut(BaseModel):
+class RowKeyOut(BaseModel):
     """``problem`` is a key that does not work as it should; the sentence says why, where one is
     known. ``label`` is masked."""
 
@@ -46,7 +46,7 @@ class ClientKeyOut(BaseModel):
     problem: str | None
 
     @classmethod
-    def of(cls, key: KeyRecord) -> "ClientKeyOut":
+    def of(cls, key: KeyRecord) -> "RowKeyOut":
         is_broken = key.state in (KeyState.LOST, KeyState.UNREADABLE) or key.problem is not None
         return cls(
             state="problem" if is_broken else _STATES[key.state],
@@ -83,7 +83,7 @@ class ClientRowOut(BaseModel):
     used_percent: Amount | None
     on_limit: str
     members: int
-    key: ClientKeyOut
+    key: RowKeyOut
     last_activity: date | None
     sparkline: list[Amount]
 
@@ -107,7 +107,7 @@ class ClientRowOut(BaseModel):
             used_percent=decimal_or_none(one.used_percent),
             on_limit=record.on_limit,
             members=record.members,
-            key=ClientKeyOut.of(record.key),
+            key=RowKeyOut.of(record.key),
             last_activity=one.month.fact.last_day,
             sparkline=[usd_from_pusd(billed) for billed in one.days],
         )
