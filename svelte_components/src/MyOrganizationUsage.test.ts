@@ -14,7 +14,8 @@ beforeEach(() => {
   setPageVisible(true);
   localStorage.token = 'secret';
   localStorage.locale = 'en-US';
-  fetchMock.mockReset().mockImplementation(async () => jsonResponse(sampleBody()));
+  fetchMock.mockReset();
+  answerWith(sampleBody());
   vi.stubGlobal('fetch', fetchMock);
 });
 
@@ -23,6 +24,16 @@ afterEach(() => {
   document.documentElement.className = '';
   localStorage.clear();
 });
+
+/** What the tab is asked first; the rest of it has tests of its own. */
+function answerWith(body: unknown, status = 200): void {
+  fetchMock.mockImplementation(async (url) =>
+    isFirst(url) ? jsonResponse(body, status) : jsonResponse({ detail: 'later' }, 503),
+  );
+}
+
+const isFirst = (url: unknown) => String(url).endsWith('/usage/my-organization');
+const asked = () => fetchMock.mock.calls.filter(([url]) => isFirst(url)).length;
 
 function mount() {
   const element = document.body.appendChild(document.createElement(TAG));
@@ -44,10 +55,10 @@ describe('<mai-organization-usage>', () => {
     await waitFor(() => expect(inside().getByText('7,072')).toBeInTheDocument());
     const body = sampleBody();
     body.stats.today.tokens = 8000;
-    fetchMock.mockImplementation(async () => jsonResponse(body));
+    answerWith(body);
     inside().getByRole('button', { name: 'Refresh' }).click();
     await waitFor(() => expect(inside().getByText('8,000')).toBeInTheDocument());
-    expect(fetchMock).toHaveBeenCalledTimes(2);
+    expect(asked()).toBe(2);
   });
 
   it('shows what the stream tells of today at once', async () => {
@@ -62,26 +73,72 @@ describe('<mai-organization-usage>', () => {
   });
 
   it('opens no stream for who may not see anything', async () => {
-    fetchMock.mockImplementation(async () => jsonResponse({ detail: 'why' }, 404));
+    answerWith({ title: 'No organization', detail: 'why' }, 404);
     const { inside } = mount();
-    await waitFor(() =>
-      expect(inside().getByText('You are not in an organization yet')).toBeInTheDocument(),
-    );
+    await waitFor(() => expect(inside().getByText('No organization')).toBeInTheDocument());
     expect(server.all).toHaveLength(0);
   });
 
   it('follows the host between light and dark', async () => {
     const { inside } = mount();
-    const panel = () => inside().getByRole('region', { name: 'Organization usage' });
-    await waitFor(() => expect(panel()).toHaveAttribute('data-theme', 'light'));
+    const theme = () => inside().getByText('Organization usage').closest('[data-theme]');
+    await waitFor(() => expect(theme()).toHaveAttribute('data-theme', 'light'));
     document.documentElement.classList.add('dark');
-    await waitFor(() => expect(panel()).toHaveAttribute('data-theme', 'dark'));
+    await waitFor(() => expect(theme()).toHaveAttribute('data-theme', 'dark'));
   });
 
   it('speaks the numbers of the stored language', async () => {
     localStorage.locale = 'de-DE';
     const { inside } = mount();
     await waitFor(() => expect(inside().getByText('7.072')).toBeInTheDocument());
+  });
+
+  it('comes back by itself when the session does', async () => {
+    localStorage.removeItem('token');
+    const { inside } = mount();
+    await waitFor(() => expect(inside().getByText('You are signed out')).toBeInTheDocument());
+    expect(fetchMock).not.toHaveBeenCalled();
+    localStorage.token = 'another';
+    await waitFor(() => expect(inside().getByText('7,072')).toBeInTheDocument(), {
+      timeout: 4_000,
+    });
+    expect(inside().queryByText('You are signed out')).toBeNull();
+  });
+
+  it('keeps its figures while it is offline, and has new ones when it is back', async () => {
+    const { inside } = mount();
+    await waitFor(() => expect(inside().getByText('7,072')).toBeInTheDocument());
+    fetchMock.mockRejectedValue(new TypeError('Failed to fetch'));
+    inside().getByRole('button', { name: 'Refresh' }).click();
+    await waitFor(() =>
+      expect(inside().getByText('The server cannot be reached')).toBeInTheDocument(),
+    );
+    expect(inside().getByText('7,072')).toBeInTheDocument();
+    const body = sampleBody();
+    body.stats.today.tokens = 8000;
+    answerWith(body);
+    window.dispatchEvent(new Event('online'));
+    await waitFor(() => expect(inside().getByText('8,000')).toBeInTheDocument());
+  });
+
+  it('asks for one report on opening, of thirty days', async () => {
+    mount();
+    await waitFor(() => expect(fetchMock).toHaveBeenCalledTimes(2), { timeout: 4_000 });
+    const report = new URL(String(fetchMock.mock.lastCall?.[0]), 'https://host').searchParams;
+    expect(Object.fromEntries(report)).toMatchObject({ from: '2026-10-26', to: '2026-11-24' });
+  });
+
+  it('takes its place out of the address when it goes', async () => {
+    history.replaceState(null, '', '/c/1?usage=tab%3Dmodels&x=y');
+    const { element, inside } = mount();
+    await waitFor(() =>
+      expect(inside().getByRole('tab', { name: 'By model' })).toHaveAttribute(
+        'aria-selected',
+        'true',
+      ),
+    );
+    element.remove();
+    await waitFor(() => expect(location.search).toBe('?x=y'));
   });
 
   it('aborts its load and stops watching when it is taken away', async () => {
@@ -100,7 +157,7 @@ describe('<mai-organization-usage>', () => {
     element.remove();
     await waitFor(() => expect(view.size).toBe(0));
     document.body.append(element);
-    await waitFor(() => expect(fetchMock).toHaveBeenCalledTimes(2));
+    await waitFor(() => expect(asked()).toBe(2));
     await waitFor(() => expect(inside().getAllByText('7,072')).toHaveLength(1));
   });
 });

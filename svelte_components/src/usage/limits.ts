@@ -11,6 +11,12 @@ export function reachedLimit({ limit, ownLimit }: MyOrganization): Reached | nul
   return isReached(limit) ? 'organization' : null;
 }
 
+/** The day on which limits start anew: the first one of the next month, where the organization is. */
+export function resetDay({ month }: MyOrganization): string {
+  const [year, number] = month.month.split('-').map(Number) as [number, number];
+  return new Date(Date.UTC(year, number, 1)).toISOString().slice(0, 10);
+}
+
 export function isReached({ monthlyLimit, spent, remaining }: Limit): boolean {
   if (monthlyLimit === null) return false;
   return remaining === '0' || compareDecimals(spent, monthlyLimit) >= 0;

@@ -33,11 +33,25 @@ const part = (value: number, whole: number, locale: Locale) =>
 
 const READINGS: readonly Reading[] = [
   {
+    name: 'usage.measureCost',
+    read: ({ cost }) => cost,
+    say: money,
+    hint: ({ cost }, locale, days) =>
+      locale.t('usage.perDay', { count: locale.money(partOf(cost, days)) }),
+  },
+  {
     name: 'usage.measureRequests',
     read: ({ requests }) => requests,
     say: count,
     hint: ({ requests }, locale, days) =>
       locale.t('usage.perDay', { count: locale.count(Math.round(requests / days)) }),
+  },
+  {
+    name: 'usage.measureTokens',
+    read: ({ tokens }) => tokens,
+    say: count,
+    hint: ({ tokens }, locale, days) =>
+      locale.t('usage.perDay', { count: locale.count(Math.round(tokens / days)) }),
   },
   {
     name: 'usage.statInput',
@@ -58,11 +72,6 @@ const READINGS: readonly Reading[] = [
         count: locale.count(reasoningTokens),
         percent: locale.percent(percentOf(reasoningTokens, completionTokens) ?? '0'),
       }),
-  },
-  {
-    name: 'usage.statDayCost',
-    read: ({ cost }, days) => partOf(cost, days),
-    say: money,
   },
   {
     name: 'usage.statRequestCost',
@@ -105,7 +114,22 @@ const READINGS: readonly Reading[] = [
   },
 ];
 
-export function statsOf({ total, comparison, period }: Report, locale: Locale): Stat[] {
+/** `report` tells days apart. */
+export function statsOf(report: Report, locale: Locale): Stat[] {
+  return [...readingsOf(report, locale), activeDays(report, locale)];
+}
+
+function activeDays({ lines, period }: Report, locale: Locale): Stat {
+  return {
+    name: 'usage.activeDays',
+    value: locale.count(lines.filter(({ requests }) => requests > 0).length),
+    hint: locale.t('usage.ofDays', {}, period.days),
+    change: null,
+    goodWhen: 'neither',
+  };
+}
+
+function readingsOf({ total, comparison, period }: Report, locale: Locale): Stat[] {
   return READINGS.map(({ name, read, say, hint, goodWhen }) => {
     const now = read(total, period.days);
     const before = comparison && read(comparison.total, comparison.period.days);
