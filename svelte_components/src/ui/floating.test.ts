@@ -7,10 +7,10 @@ const POPUP = { width: 200, height: 100 };
 const at = (left: number, top: number) => ({ left, right: left + 28, top, bottom: top + 28 });
 
 it('begins below its control, on the side where the text begins', () => {
-  expect(position(at(20, 100), POPUP, PAGE)).toEqual({ left: 20, top: 132 });
+  expect(position(at(20, 100), POPUP, PAGE)).toEqual({ left: 20, top: 134 });
   expect(position(at(300, 100), POPUP, { ...PAGE, rightToLeft: true })).toEqual({
     left: 128,
-    top: 132,
+    top: 134,
   });
 });
 
@@ -20,6 +20,6 @@ it('stays within the page', () => {
 });
 
 it('goes above where there is no room below, and below where there is none at all', () => {
-  expect(position(at(20, 760), POPUP, PAGE).top).toBe(656);
-  expect(position(at(20, 40), POPUP, { ...PAGE, height: 120 }).top).toBe(72);
+  expect(position(at(20, 760), POPUP, PAGE).top).toBe(654);
+  expect(position(at(20, 40), POPUP, { ...PAGE, height: 120 }).top).toBe(74);
 });

@@ -3,7 +3,7 @@
  * them, since no parent can cut off or cover a popover; elsewhere it is only fixed.
  */
 
-const GAP = 4;
+const GAP = 6;
 const MARGIN = 8;
 
 /** Shows `popup` at `anchor`, below if there is room. Returns the function that takes it away. */
