@@ -1,5 +1,6 @@
-import { render } from '@testing-library/svelte';
+import { configure, render } from '@testing-library/svelte';
 import { get } from 'svelte/store';
+import { vi } from 'vitest';
 import type { SectionComponent } from '../admin/sections';
 import type { Params } from '../admin/address';
 import { localeContext } from '../locale/context';
@@ -7,6 +8,10 @@ import type { Locale } from '../locale/locale';
 import { toastQueue, toastsContext } from '../ui/toasts';
 import { english } from './locale';
 import { placeAt } from './place.svelte';
+
+// A busy machine takes its time over a whole section.
+configure({ asyncUtilTimeout: 10_000 });
+vi.setConfig({ testTimeout: 30_000 });
 
 /** A section of the panel, drawn alone. `said` are the toasts it has shown. */
 export function showSection(
@@ -18,5 +23,5 @@ export function showSection(
   const toasts = toastQueue();
   const context = new Map<symbol, unknown>([...localeContext(locale), toastsContext(toasts)]);
   const view = render(component, { props: { place }, context });
-  return { ...view, place, said: () => get(toasts.shown).map(({ text }) => text) };
+  return { ...view, place, toasts, said: () => get(toasts.shown).map(({ text }) => text) };
 }
