@@ -174,6 +174,29 @@ def test_the_doctor_has_colours_on_a_terminal_unless_told_otherwise(
     assert "\x1b" not in capsys.readouterr().out
 
 
+def test_the_doctor_names_what_is_wrong_with_a_language(
+    db: Any, sqlite_url: str, tmp_path: Path, host: Mapping[str, str], capsys: Said
+) -> None:
+    assert db
+    folder = tmp_path / "languages"
+    environ = {
+        **host,
+        "MAI_USAGE_DATABASE_URL": sqlite_url,
+        "MAI_USAGE_LOCALES_DIR": str(folder),
+    }
+    assert examine(environ) == 1
+    assert f"{folder} is no folder that can be read" in capsys.readouterr().out
+    folder.mkdir()
+    (folder / "de.json").write_text('{"loader.tab": "Verbrauch"}')
+    assert examine(environ) == 0
+    assert "found    languages dropped in: de\n" in capsys.readouterr().out
+    (folder / "fr.json").write_text('{\n"loader.tab" "Usage"}')
+    assert examine(environ) == 1
+    told = capsys.readouterr().out
+    assert "MISSING  languages dropped in: de, fr" in told
+    assert "fr.json: it is no JSON at line 2, column 14" in told
+
+
 def test_the_doctor_and_a_database_that_cannot_be_opened(
     tmp_path: Path, host: Mapping[str, str], capsys: Said
 ) -> None:
