@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -215,3 +216,30 @@ def test_the_forecast_is_the_admins_of_the_own_organization(branch: Office) -> N
     own = get(branch, "/usage/my-organization/forecast", BORIS)
     assert own == get(branch, f"/usage/forecast?client_id={branch.places['bakery']}")
     assert own["monthly_limit"] == "77.123456"
+
+
+def test_the_tab_says_who_reads_it_and_where_the_limits_stand(furnished: Office) -> None:
+    furnished.admin("PATCH", "/user-mappings/boris", json={"monthly_limit": "2"})
+    furnished.admin("PATCH", f"/clients/{furnished.places['bakery']}", json={"on_limit": "alert"})
+    manager, member = (get(furnished, "/usage/my-organization", who) for who in (ANNAS, BORIS))
+    assert (manager["role"], manager["user_id"], manager["own_limit"]) == ("manager", ANNAS, None)
+    assert (member["role"], member["user_id"]) == ("member", BORIS)
+    limit = member["limit"]
+    assert limit == manager["limit"]
+    assert (limit["monthly_limit"], limit["on_limit"]) == ("77.123456", "alert")
+    assert limit["spent"] == member["stats"]["this_month"]["cost"]
+    assert Decimal(limit["remaining"]) == Decimal("77.123456") - Decimal(limit["spent"])
+    assert limit["used_percent"] == member["stats"]["this_month"]["limit_percent"]
+    last = date.fromisoformat(f"{member['stats']['this_month']['month']}-01") + timedelta(days=31)
+    assert limit["resets_at"] == f"{last:%Y-%m}-01T00:00:00.000Z"
+    assert member["own_limit"] == {
+        "monthly_limit": "2",
+        "spent": "0",
+        "held": "0",
+        "remaining": "2",
+        "used_percent": "0.00",
+        "resets_at": limit["resets_at"],
+        "on_limit": "block",
+    }
+    told = datetime.fromisoformat(member["server_time"])
+    assert abs(datetime.now(UTC) - told) < timedelta(minutes=1)
