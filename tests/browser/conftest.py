@@ -86,9 +86,9 @@ class Window:
         page.on(
             "requestfailed",
             lambda request: (
-                # Whoever leaves a page of ours breaks off what it still asks for.
+                # Whoever leaves a page breaks off what it still asks for.
                 None
-                if "/client_organizations/" in request.url and request.failure == "net::ERR_ABORTED"
+                if request.failure == "net::ERR_ABORTED"
                 else self.complaints.append(f"failed: {request.url}")
             ),
         )

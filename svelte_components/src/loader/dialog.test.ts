@@ -368,3 +368,35 @@ it('leaves a link to the admins’ page without effect for a member', async () =
   expect(selectedTabs()).toEqual([host.tab('general')]);
   expect(page.imported.admin).not.toHaveBeenCalled();
 });
+
+it('remembers a link that the host has taken out of the address before its dialog is there', async () => {
+  await page.close();
+  history.replaceState(null, '', '/?settings=organization-usage');
+  page = await loadLoader();
+  history.replaceState(null, '', '/');
+  host = openHostDialog('0.12.4');
+  await settled();
+  expect(selectedTabs()).toEqual([ours()]);
+  host.close();
+  await settled();
+  host = openHostDialog('0.12.4');
+  await settled();
+  expect(selectedTabs()).toEqual([host.tab('general')]);
+});
+
+it('follows a link to the admins’ page once their tabs are drawn', async () => {
+  history.replaceState(null, '', '/?settings=admin:organization-usage');
+  let lists: Element[] = [];
+  host = openHostDialog('0.12.4', {
+    mutate: (modal) => {
+      lists = [...modal.querySelectorAll('[aria-label="Admin"]')];
+      for (const list of lists) list.remove();
+    },
+  });
+  await settled();
+  expect(selectedTabs()).toEqual([host.tab('general')]);
+  history.replaceState(null, '', '/');
+  host.container.querySelector('.tabs')?.append(...lists);
+  await settled();
+  expect(selectedTabs()).toEqual([screen.getByRole('tab', { name: 'Usage & billing' })]);
+});

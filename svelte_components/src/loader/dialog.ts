@@ -2,8 +2,9 @@
  * Our tabs in the host's settings dialog. The host's own tabs and panels are only borrowed (one
  * class, one attribute and one `display`) and always given back.
  */
-import { mounts, noteBuiltIn, requestedMount, type Mount, type Place } from './mounts';
+import { mounts, noteBuiltIn, type Mount, type Place } from './mounts';
 import { Panel } from './panel';
+import { takeRequest } from './request';
 import { complain, shielded } from './shield';
 import { isList, Stage } from './stage';
 import { dress, setAttribute, setClass, setLabel, type TabParts } from './tab';
@@ -33,6 +34,8 @@ export class SettingsDialog {
   #muted: Muted | null = null;
   #note: HTMLElement | null = null;
   #moves = 0;
+  /** What a link asked for, until its tab is there or somebody chooses another. */
+  #requested: Mount | undefined;
 
   constructor(container: HTMLElement) {
     this.container = container;
@@ -48,9 +51,8 @@ export class SettingsDialog {
     container.addEventListener('click', shielded(this.#onClick), { capture, signal });
     container.addEventListener('keydown', shielded(this.#onKeydown), { capture, signal });
     container.addEventListener('input', shielded(this.#sync), { signal });
+    this.#requested = takeRequest();
     this.#sync();
-    const requested = requestedMount();
-    if (requested && this.#isShown(requested)) this.#show(requested);
   }
 
   /** The dialog is gone. Whoever may still hold it must not hold ours with it. */
@@ -73,6 +75,7 @@ export class SettingsDialog {
     }
     for (const mount of mounts()) this.#syncTab(mount, tabs);
     this.#updateNote();
+    if (this.#requested && this.#isShown(this.#requested)) this.#show(this.#requested);
   };
 
   #syncTab(mount: Mount, tabs: HTMLElement[]): void {
@@ -233,6 +236,7 @@ export class SettingsDialog {
   }
 
   #show(mount: Mount): void {
+    this.#requested = undefined;
     if (this.#open?.mount === mount) return;
     this.#close();
     const hostPanel = this.#hostPanel();
@@ -260,6 +264,7 @@ export class SettingsDialog {
 
   #onClick = (event: Event): void => {
     const tab = event.target instanceof Element ? event.target.closest('[role="tab"]') : null;
+    if (tab) this.#requested = undefined;
     // In the capture phase, so that the host finds its tabs as it left them.
     if (tab && !this.#isOurs(tab)) this.#close();
   };

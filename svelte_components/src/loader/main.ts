@@ -5,6 +5,7 @@
  * on the console and never in the host.
  */
 import { followDeepLink } from './deep-link';
+import { watchRequests } from './request';
 import { shielded } from './shield';
 import { dialogIsOpen, watch } from './watch';
 
@@ -13,6 +14,7 @@ const MARK = '__maiUsageLoader';
 if (!(MARK in window)) {
   Object.defineProperty(window, MARK, { value: true, configurable: true });
   shielded(() => {
+    watchRequests();
     watch();
     followDeepLink(dialogIsOpen);
   })();
