@@ -170,7 +170,7 @@ function readMember(body: unknown): MemberHistory {
   };
 }
 
-function readMapping(mapping: Fields): Member {
+export function readMapping(mapping: Fields): Member {
   return {
     ...readStretch(mapping),
     userId: text(mapping.user_id, 'user_id'),

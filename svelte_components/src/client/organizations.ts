@@ -186,7 +186,7 @@ function path(id: string): string {
   return `/clients/${encodeURIComponent(id)}`;
 }
 
-function readPage(body: unknown): OrganizationsPage {
+export function readPage(body: unknown): OrganizationsPage {
   const answer = record(body, 'body');
   return {
     clients: list(answer.clients, 'clients', readSummary),

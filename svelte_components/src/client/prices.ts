@@ -90,7 +90,7 @@ function readRules(body: unknown, client: string): PriceRule[] {
   return rules.filter((rule) => rule.client === null || rule.client === client);
 }
 
-function readRule(rule: Fields): PriceRule {
+export function readRule(rule: Fields): PriceRule {
   return {
     id: count(rule.id, 'id'),
     client: optionalText(rule.client_id, 'client_id'),
@@ -101,7 +101,7 @@ function readRule(rule: Fields): PriceRule {
   };
 }
 
-function readPreview(body: unknown): PricePreview {
+export function readPreview(body: unknown): PricePreview {
   const answer = record(body, 'body');
   return {
     ...readPreviewSums(answer),

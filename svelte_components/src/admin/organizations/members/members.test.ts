@@ -150,6 +150,28 @@ it('adds one of the host’s users, and says who is moved by it', async () => {
   });
 });
 
+it('moves a member now, and back as they were', async () => {
+  const server = stubServer({
+    ...routes,
+    'PATCH /user-mappings/u1': { body: memberBody({ client_org_id: 'other' }) },
+    'POST /user-mappings': { status: 201, body: memberBody() },
+  });
+  const { said, toasts } = show();
+  await choose('Anna Nowak', 'Move, history');
+  await fireEvent.change(await screen.findByLabelText('To'), { target: { value: 'other' } });
+  await press('Move');
+  await waitFor(() => expect(said()).toEqual(['Anna Nowak was moved to Other.']));
+  get(toasts.shown)[0]?.action?.run();
+  await waitFor(() =>
+    expect(server.of('POST /user-mappings')[0]?.body).toEqual({
+      user_id: 'u1',
+      client_org_id: 'acme',
+      role: 'member',
+      monthly_limit: null,
+    }),
+  );
+});
+
 it('plans a move from midnight where the organization is, and takes it back', async () => {
   const planned = mappingBody({
     client_org_id: 'other',
