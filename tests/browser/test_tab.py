@@ -196,7 +196,7 @@ async def test_somebody_without_an_organization_is_told_so(
 
     panel = await open_empty_tab(page)
 
-    await expect(panel.get_by_text("You are not in an organization yet")).to_be_visible()
+    await expect(panel.get_by_text("No organization", exact=True)).to_be_visible()
     await page.screenshot(path=pictures / "organization-usage-nobody.png")
 
     # The 404 that says so is the only thing the console has to tell.

@@ -32,11 +32,11 @@ export function partOf(cost: string, count: number): string | null {
   return count > 0 ? decimalOf(divided(picos(cost), BigInt(count))) : null;
 }
 
-/** How many per cent `part` is of `whole`, with one decimal; null of nothing. */
+/** How many per cent `part` is of `whole`, with two decimals as the server's have; null of nothing. */
 export function percentOf(part: string | number, whole: string | number): string | null {
   const [above, below] = [picos(String(part)), picos(String(whole))];
   if (below <= 0n) return null;
-  return decimalOf(divided(above * 1000n, below) * (UNIT / 10n));
+  return decimalOf(divided(above * 10_000n, below) * (UNIT / 100n));
 }
 
 /** By how many per cent there is more now than before; null where there was nothing before. */
