@@ -57,6 +57,11 @@ describe('localeOf', () => {
     expect(localeOf(tag, ENGLISH).direction).toBe(direction);
   });
 
+  it('keeps a value apart from a sentence that runs the other way', () => {
+    expect(localeOf('ar', ENGLISH).t(key, { name: 'Ola' })).toBe('Hello \u2068Ola\u2069');
+    expect(localeOf('ar', ENGLISH).t(calls, {}, 3)).toMatch(/^\u2068.\u2069 calls$/);
+  });
+
   it('says amounts, rates and times of its language', () => {
     const locale = localeOf('pl-PL', ENGLISH);
     expect(locale.money('1234.5', 'PLN')).toBe('1\u00a0234,50\u00a0zł');

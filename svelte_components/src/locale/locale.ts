@@ -44,13 +44,17 @@ export function localeOf(tag: string, english: Texts, texts: Texts = {}): Locale
     if (text !== undefined) return { text, rules: own };
     return { text: english[key] ?? key, rules: fallback };
   };
+  const direction = directionOf(tag);
+  // A name or an amount within a sentence that runs the other way must not turn its order around.
+  const within = direction === 'rtl' ? isolated : (values: Record<string, string>) => values;
   return {
     tag,
-    direction: directionOf(tag),
+    direction,
     t(key, values = {}, count) {
       const { text, rules } = say(key);
-      if (count === undefined) return filled(text, values, 'other');
-      return filled(text, { count: formatCount(count, tag), ...values }, rules.select(count));
+      if (count === undefined) return filled(text, within(values), 'other');
+      const counted = { count: formatCount(count, tag), ...values };
+      return filled(text, within(counted), rules.select(count));
     },
     money: (value, currency) => formatMoney(value, tag, currency),
     moneyTick: (value) => formatMoneyTick(value, tag),
@@ -63,6 +67,12 @@ export function localeOf(tag: string, english: Texts, texts: Texts = {}): Locale
     instant: (instant) => formatInstant(instant, tag),
     duration: (milliseconds) => formatDuration(milliseconds, tag),
   };
+}
+
+/** Each value between Unicode's first strong isolate and its end. */
+function isolated(values: Record<string, string>): Record<string, string> {
+  const entries = Object.entries(values).map(([name, value]) => [name, `\u2068${value}\u2069`]);
+  return Object.fromEntries(entries);
 }
 
 /** The tag of what the host keeps in `localStorage.locale`; anything unusable means English. */
