@@ -15,6 +15,9 @@ describe('a change', () => {
       { field: 'a', before: '1', after: '2' },
       { field: 'c', before: null, after: '–' },
     ]);
+    expect(changesOf(null, { name: 'Acme', notes: '' })).toEqual([
+      { field: 'name', before: null, after: 'Acme' },
+    ]);
     expect(changesOf(null, null)).toEqual([]);
   });
 

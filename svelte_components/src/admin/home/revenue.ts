@@ -36,12 +36,19 @@ export function moneySeries(locale: Locale): Series[] {
   ];
 }
 
-export function moneyPoints(locale: Locale, revenue: Revenue, grouping: Grouping): Point[] {
+/** `today` is not over yet, and its point says so. */
+export function moneyPoints(
+  locale: Locale,
+  revenue: Revenue,
+  grouping: Grouping,
+  today: string,
+): Point[] {
   return revenue.lines.map((line) => ({
     ...named(locale, line, grouping),
     values: { cost: approximate(line.rawCost), profit: approximate(line.profit) },
     said: { cost: locale.money(line.rawCost), profit: locale.money(line.profit) },
     total: locale.t('admin.revenueOf', { amount: locale.money(line.revenue) }),
+    ...(line.period === today && { note: locale.t('admin.soFar') }),
   }));
 }
 
