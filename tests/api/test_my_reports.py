@@ -224,6 +224,7 @@ def test_the_tab_says_who_reads_it_and_where_the_limits_stand(furnished: Office)
     manager, member = (get(furnished, "/usage/my-organization", who) for who in (ANNAS, BORIS))
     assert (manager["role"], manager["user_id"], manager["own_limit"]) == ("manager", ANNAS, None)
     assert (member["role"], member["user_id"]) == ("member", BORIS)
+    assert (manager["is_active"], member["is_active"]) == (True, True)
     limit = member["limit"]
     assert limit == manager["limit"]
     assert (limit["monthly_limit"], limit["on_limit"]) == ("77.123456", "alert")

@@ -183,6 +183,7 @@ class LimitOut(BaseModel):
 class MyOrganizationOut(BaseModel):
     """``GET usage/my-organization``; ``hint`` says why there may be nothing where there is.
 
+    ``is_active`` is false where the organization was deactivated and its calls are refused.
     ``limit`` is the organization's, ``own_limit`` the reader's own, ``null`` where they have none.
     ``server_time`` is the instant of this answer, for clients whose clock is wrong.
     """
@@ -191,6 +192,7 @@ class MyOrganizationOut(BaseModel):
     client_id: str
     user_id: str
     role: Role
+    is_active: bool
     server_time: Instant
     limit: LimitOut
     own_limit: LimitOut | None
@@ -212,6 +214,7 @@ class MyOrganizationOut(BaseModel):
             client_id=report.organization.id,
             user_id=place.user_id or "",
             role=place.role,
+            is_active=place.organization.is_active,
             server_time=instant(report.as_of_ms),
             limit=LimitOut.of(whole),
             own_limit=None if own is None else LimitOut.of(own),

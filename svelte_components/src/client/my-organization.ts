@@ -3,6 +3,7 @@ import { ask, type Answer } from './http';
 import {
   amount,
   count,
+  flag,
   list,
   oneOf,
   optionalAmount,
@@ -74,6 +75,8 @@ export interface MyOrganization {
   organization: string;
   userId: string;
   isManager: boolean;
+  /** False where the organization was deactivated and its calls are refused. */
+  isActive: boolean;
   /** IANA name of the zone whose midnights part the days. */
   timeZone: string;
   /** The server's clock when it answered, UTC milliseconds. */
@@ -107,6 +110,7 @@ export function readMyOrganization(body: unknown): MyOrganization {
     organization: text(stats.client_org_name, 'client_org_name'),
     userId: text(answer.user_id, 'user_id'),
     isManager: oneOf(answer.role, 'role', ['member', 'manager']) === 'manager',
+    isActive: flag(answer.is_active, 'is_active'),
     timeZone: text(stats.time_zone, 'time_zone'),
     serverTime: instant(answer.server_time, 'server_time'),
     hint: optionalText(answer.hint, 'hint'),

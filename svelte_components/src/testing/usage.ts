@@ -20,6 +20,7 @@ export function sampleBody() {
     client_id: 'org_1',
     role: 'manager',
     user_id: 'user_1',
+    is_active: true,
     server_time: '2026-11-24T10:15:31.000Z',
     hint: null as string | null,
     limit: {

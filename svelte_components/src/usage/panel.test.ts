@@ -101,6 +101,7 @@ describe('when something is the matter', () => {
   it.each([
     ['limit-reached', 'The organization’s monthly limit is used up', /refused until Dec 1/],
     ['limit-reached-alert', 'The organization’s monthly limit is used up', /Calls go on/],
+    ['deactivated', 'This organization is deactivated', /all calls are refused/],
     ['own-limit-reached', 'Your own monthly limit is used up', /refused until Dec 1/],
   ])('says what “%s” means', (name, title, text) => {
     show(name);

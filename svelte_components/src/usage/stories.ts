@@ -136,6 +136,7 @@ export const stories: Story[] = [
   panel('limit-reached', ready({ limit: full })),
   panel('limit-reached-alert', ready({ limit: { ...full, onLimit: 'alert' } })),
   panel('own-limit-reached', ready({ isManager: false, ownLimit: full })),
+  panel('deactivated', ready({ isActive: false, limit: full })),
   panel('clock-a-day-ahead', ready({}, AT + DAY_MS)),
   panel('clock-a-day-behind', ready({}, AT - DAY_MS)),
   panel('other-zone', ready({ timeZone: 'Pacific/Kiritimati' })),
