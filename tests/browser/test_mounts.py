@@ -354,10 +354,15 @@ async def test_fifty_openings_leave_nothing_behind(member: Visitor, pictures: Pa
         await open_and_close()
     after = await leftovers.living(page, session)
 
-    assert after["elements"] == 0, "elements of ours that are still held"
+    (pictures / "mount-leftovers.txt").write_text(f"{before}\n{after}\n")
+
+    # The browser's own tools may hold the last one they spoke of.
+    assert after["elements"] <= 1
     for what in ("timers", "streams", "observers"):
         assert after[what] == before[what], what
-    (pictures / "mount-leftovers.txt").write_text(f"{before}\n{after}\n")
+    # Not one more for each opening.
+    for what in ("listeners", "nodes"):
+        assert after[what] - before[what] < OPENINGS, what
 
 
 @pytest.mark.oldest_too
