@@ -240,6 +240,27 @@ it('judges a table row by row, and imports the good ones only if that is chosen'
   expect(wet?.body).toBe(csv);
 });
 
+it('judges a file as soon as it is chosen, and refuses one that is too large', async () => {
+  const rows = [{ number: 1, user_id: 'u3', status: 'created', errors: [] }];
+  const server = stubServer({
+    ...routes,
+    'POST /user-mappings/bulk': { body: { is_written: false, rows } },
+  });
+  const { container } = show();
+  await press('Import');
+  const input = container.querySelector('input[type=file]') as HTMLInputElement;
+  const chosen = (text: string) => {
+    // jsdom's files cannot be read as text.
+    const file = Object.assign(new File([text], 'members.csv'), { text: async () => text });
+    return fireEvent.change(input, { target: { files: [file] } });
+  };
+  await chosen('x'.repeat(2_000_001));
+  expect(screen.getByRole('alert')).toHaveTextContent('larger than 2 MB');
+  expect(server.of('POST /user-mappings/bulk')).toHaveLength(0);
+  await chosen('email,client_org_id\na@x,acme');
+  expect(await screen.findByText('Import 1 row')).toBeVisible();
+});
+
 it('wants a changed table to be judged again', async () => {
   const rows = [{ number: 1, user_id: 'u3', status: 'created', errors: [] }];
   stubServer({ ...routes, 'POST /user-mappings/bulk': { body: { is_written: false, rows } } });
