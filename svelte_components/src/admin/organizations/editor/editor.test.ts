@@ -144,7 +144,9 @@ it('shows what somebody else changed, and writes nothing over it', async () => {
   expect(notice.closest('.notice')).toHaveTextContent(/Name Acme → Theirs/);
   expect(notice.closest('.notice')).toHaveTextContent(/Monthly limit 500 → 900/);
 
-  await press('Take this over, keep my changes');
+  const keep = screen.getByRole('button', { name: 'Take this over, keep my changes' });
+  await waitFor(() => expect(keep).toHaveFocus());
+  await fireEvent.click(keep);
   expect(field('Monthly limit')).toHaveValue('900');
   expect(field('Name (required)')).toHaveValue('Mine');
   await press('Save');
