@@ -1,5 +1,6 @@
 import { fireEvent, screen, waitFor, within } from '@testing-library/svelte';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { readRevenue } from '../../client/home';
 import { HOSTILE_NAME, pageBody } from '../../testing/billing';
 import {
   activityBody,
@@ -11,7 +12,7 @@ import {
 import { showSection } from '../../testing/section';
 import { problem, stubServer, type Routes } from '../../testing/server';
 import HomeSection from './HomeSection.svelte';
-import { groupingOf } from './revenue';
+import { groupingOf, wholeLines } from './revenue';
 
 let routes: Routes;
 
@@ -129,4 +130,17 @@ it.each([
   ['2026-01-01', '2026-11-30', 'month'],
 ] as const)('draws %s to %s by %s', (from, to, grouping) => {
   expect(groupingOf({ from, to })).toBe(grouping);
+});
+
+it.each([
+  ['day', '2026-12-30', '2027-01-02', ['2026-12-30', '2026-12-31', '2027-01-01', '2027-01-02']],
+  ['week', '2026-12-21', '2027-01-05', ['2026-W52', '2026-W53', '2027-W01']],
+  ['month', '2026-12-30', '2027-01-02', ['2026-12', '2027-01']],
+] as const)('leaves no %s out, used or not', (grouping, from, to, names) => {
+  const [line] = revenueBody().lines as object[];
+  const lines = [{ ...line, period: names[1] }];
+  const revenue = readRevenue(revenueBody({ period: { from, to, days: 4 }, lines }));
+  const whole = wholeLines(revenue, grouping);
+  expect(whole.map(({ period }) => period)).toEqual(names);
+  expect(whole.map(({ revenue }) => revenue).slice(0, 2)).toEqual(['0', '13']);
 });

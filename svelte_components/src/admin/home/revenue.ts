@@ -2,7 +2,7 @@ import type { ChartTable } from '../../charts/table';
 import type { Point, Series } from '../../charts/types';
 import type { Grouping, Revenue, RevenueLine } from '../../client/home';
 import { approximate } from '../../format/money';
-import { daysIn, type Range } from '../../format/range';
+import { addDays, daysIn, eachDay, type Range } from '../../format/range';
 import type { Locale } from '../../locale/locale';
 
 const MOST_DAYS = 62;
@@ -13,6 +13,29 @@ export function groupingOf(range: Pick<Range, 'from' | 'to'>): Grouping {
   const days = daysIn(range);
   if (days <= MOST_DAYS) return 'day';
   return days <= MOST_WEEKS_IN_DAYS ? 'week' : 'month';
+}
+
+/** Every period of the answer, oldest first; one in which nothing was used is not in the answer. */
+export function wholeLines({ period, lines }: Revenue, grouping: Grouping): RevenueLine[] {
+  const known = new Map(lines.map((line) => [line.period, line]));
+  const names = [...new Set(eachDay(period).map((day) => periodOf(day, grouping)))];
+  return names.map((name) => known.get(name) ?? { ...UNUSED, period: name });
+}
+
+const UNUSED = { revenue: '0', rawCost: '0', profit: '0', margin: null, requests: 0 };
+
+function periodOf(day: string, grouping: Grouping): string {
+  if (grouping === 'day') return day;
+  return grouping === 'month' ? day.slice(0, 7) : weekOf(day);
+}
+
+/** `2026-W48`: weeks begin on Monday, and belong to the year that has their Thursday. */
+function weekOf(day: string): string {
+  const weekday = (new Date(`${day}T00:00:00Z`).getUTCDay() + 6) % 7;
+  const thursday = addDays(day, 3 - weekday);
+  const year = thursday.slice(0, 4);
+  const week = Math.ceil(daysIn({ from: `${year}-01-01`, to: thursday }) / 7);
+  return `${year}-W${String(week).padStart(2, '0')}`;
 }
 
 export function sayPeriod(
@@ -43,7 +66,7 @@ export function moneyPoints(
   grouping: Grouping,
   today: string,
 ): Point[] {
-  return revenue.lines.map((line) => ({
+  return wholeLines(revenue, grouping).map((line) => ({
     ...named(locale, line, grouping),
     values: { cost: approximate(line.rawCost), profit: approximate(line.profit) },
     said: { cost: locale.money(line.rawCost), profit: locale.money(line.profit) },
@@ -53,7 +76,7 @@ export function moneyPoints(
 }
 
 export function marginPoints(locale: Locale, revenue: Revenue, grouping: Grouping): Point[] {
-  return revenue.lines.map((line) => ({
+  return wholeLines(revenue, grouping).map((line) => ({
     ...named(locale, line, grouping),
     values: { margin: line.margin === null ? null : Number(line.margin) },
     said: { margin: locale.percent(line.margin) },
