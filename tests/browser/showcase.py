@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from mai_usage_ext.bootstrap import Workbench
@@ -19,6 +20,7 @@ from mai_usage_ext.demo.host_process import HostProcess
 from mai_usage_ext.metering.days import billing_day
 from mai_usage_ext.ports import SYSTEM, Hold, LedgerEntry, OrganizationRecord, Outcome, Source
 from mai_usage_ext.storage.sealing import SealRows
+from mai_usage_ext.storage.sessions import transaction
 from mai_usage_ext.storage.writer import LedgerWriter
 from tests.host.theatre import Theatre
 
@@ -107,14 +109,20 @@ def set_up(theatre: Theatre, host: HostProcess, workbench: Workbench) -> Showcas
         showcase.organizations[client.name] = made
         showcase.entries[client.name] = entries
     ledger.stop(30)
-    seals, now_ms = SealRows(workbench.database), _now_ms()
     for client in CLIENTS:
-        made = showcase.organizations[client.name]
-        today = billing_day(now_ms, client.timezone)
-        for day in sorted({entry.day for entry in showcase.entries[client.name]}):
-            if day < today:
-                seals.seal(made.id, day, now_ms=now_ms)
+        _seal(workbench, showcase, client)
     return showcase
+
+
+def _seal(workbench: Workbench, showcase: Showcase, client: Client) -> None:
+    """The days before today, a month in one transaction: a commit each would take half the time."""
+    seals, now_ms = SealRows(workbench.database), _now_ms()
+    made, today = showcase.organizations[client.name], billing_day(now_ms, client.timezone)
+    days = sorted({entry.day for entry in showcase.entries[client.name] if entry.day < today})
+    for _, month in groupby(days, key=lambda day: f"{day:%Y-%m}"):
+        with transaction(workbench.database):
+            for day in month:
+                seals.seal(made.id, day, now_ms=now_ms)
 
 
 def _organization(theatre: Theatre, workbench: Workbench, client: Client) -> OrganizationRecord:
