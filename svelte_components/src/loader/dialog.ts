@@ -3,6 +3,7 @@
  * class, one attribute and one `display`) and always given back.
  */
 import { mounts, noteBuiltIn, type Mount, type Place } from './mounts';
+import { warmUp } from './module';
 import { Panel } from './panel';
 import { takeRequest } from './request';
 import { complain, shielded } from './shield';
@@ -141,6 +142,8 @@ export class SettingsDialog {
     );
     const parts = dress(button, mount, tabs.find((tab) => placeOf(tab) === mount.place) ?? tabs[0]);
     this.#tabs.set(mount, parts);
+    // Everybody's tab is opened more often than not; the admins' weighs more and is for few.
+    if (mount.place === 'personal') warmUp(mount.module);
     return parts;
   }
 
