@@ -1,0 +1,1 @@
+function e(e,t,n,r){let i=r===`rtl`?-1:1,a={ArrowRight:i,ArrowLeft:-i};if(e===`Home`)return 0;if(e===`End`)return n-1;let o=a[e];return o===void 0||n===0?-1:(t+o+n)%n}function t(t,n,r){return e(t.startsWith(`Arrow`)?{ArrowDown:`ArrowRight`,ArrowUp:`ArrowLeft`}[t]??``:t,n,r,`ltr`)}export{t as n,e as t};

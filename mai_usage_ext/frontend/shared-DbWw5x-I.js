@@ -1,0 +1,1 @@
+var e=[1,2,3,4,5,6,7,8].map(e=>`var(--series-${e})`),t=`var(--series-rest)`;function n(t){return e[t%e.length]??`var(--series-rest)`}export{n,t};
