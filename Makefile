@@ -14,7 +14,7 @@ coverage := --cov=mai_usage_ext/metering --cov=mai_usage_ext/services --cov-bran
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test test-hosts test-quick lint bench soak mutation gallery reference build clean
+.PHONY: help install demo test test-hosts test-quick lint bench soak mutation gallery pictures reference build clean
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -61,6 +61,11 @@ mutation: ## change the code of money, holds and sealing, and see whether a test
 gallery: ## every component in every state as pictures; ARGS="usage/ --look dark-pl-phone" picks
 	@$(install) host component chromium
 	@$(python) -m tests.gallery $(ARGS)
+
+pictures: build ## take the pictures of the documentation from a real Open WebUI
+	@$(install) host chromium
+	@$(python) -m pytest tests/browser/test_pictures.py -m browser $(ARGS)
+	@cp test-results/pictures/*.png docs/images/
 
 reference: ## write the pages below docs that are made from the code
 	@$(install) host
