@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from playwright.async_api import Page, expect
 
@@ -70,16 +72,17 @@ async def test_the_keyboard_alone_is_enough(
     assert await focused_name(page) == "Edit"
 
     await page.keyboard.press("Enter")
-    notes = sheet.get_by_label("Notes")
+    notes, note = sheet.get_by_label("Notes"), f"Called on {datetime.now(UTC):%F %T}."
     await tab_to(page, "Notes")
-    await page.keyboard.type("Pays by the tenth.")
-    await expect(notes).to_have_value("Pays by the tenth.")
+    await page.keyboard.press("Control+A")
+    await page.keyboard.type(note)
+    await expect(notes).to_have_value(note)
     await page.keyboard.press("Escape")
     question = office.question("Discard the changes?")
     await expect(question).to_be_visible()
     await page.keyboard.press("Escape")
     await expect(question).to_have_count(0)
-    await expect(notes).to_have_value("Pays by the tenth.")
+    await expect(notes).to_have_value(note)
     await tab_to(page, "Save")
     await page.keyboard.press("Enter")
     await expect(sheet).to_have_count(0)

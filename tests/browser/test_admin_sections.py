@@ -55,16 +55,14 @@ async def test_a_month_is_closed_once_it_is_over(
     await sheet.get_by_role("button", name="Close the statement").click()
     await question.get_by_role("button", name="Close the statement").click()
     await expect(question).to_have_count(0)
-    await expect(
-        office.panel.get_by_text(re.compile(" of Pampa Coffee is closed$"))
-    ).to_be_visible()
+    await expect(office.told(" of Pampa Coffee is closed")).to_be_visible()
     await expect(sheet.get_by_text("Closed", exact=True).first).to_be_visible()
     await office.page.keyboard.press("Escape")
     await office.page.reload()
     await expect(row).to_contain_text("Closed")
 
 
-async def test_rules_are_switched_and_alerts_taken_on(office: Office) -> None:
+async def test_rules_are_switched_off_and_on(office: Office) -> None:
     section = await office.goto(section="alerts", tab="rules")
     rule = section.get_by_role("list", name="Rules").get_by_role("listitem").first
     switch = rule.get_by_role("switch")
@@ -149,3 +147,6 @@ async def test_a_setting_is_refused_at_its_field(office: Office) -> None:
     await expect(markup).to_have_value("1.45")
     section = await office.open("Audit")
     await expect(section.get_by_role("listitem").first).to_contain_text("1.45")
+    section = await office.open("Settings")
+    await section.get_by_role("button", name=re.compile("Remove .*Default markup")).click()
+    await expect(markup).to_have_value(before)

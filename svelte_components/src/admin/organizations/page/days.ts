@@ -20,7 +20,7 @@ const NOTHING = { billed: '0', rawCost: '0', profit: '0', margin: null, requests
 export function seriesOf(locale: Locale): Series[] {
   return [
     { key: 'cost', label: locale.t('organizations.rawCost'), color: 'var(--series-rest)' },
-    { key: 'profit', label: locale.t('organizations.profit'), color: 'var(--series-2)' },
+    { key: 'profit', label: locale.t('organizations.profit'), color: 'var(--series-1)' },
   ];
 }
 
