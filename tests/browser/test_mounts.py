@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -22,6 +23,7 @@ pytestmark = [pytest.mark.host, pytest.mark.browser]
 
 PERSONAL = "Organization usage"
 FOR_ADMINS = "Usage & billing"
+PERSONAL_URL = "/usage/my-organization"
 OPENINGS = 50
 # Levels of 255 by which the edge of a drawing may differ from one run to the next.
 ROUNDING = 8
@@ -95,8 +97,11 @@ async def enter(
 
 
 @pytest.fixture
-async def admin(theatre: Theatre, window: Window) -> Visitor:
-    return await enter(theatre, window.page, ADMIN)
+async def admin(theatre: Theatre, window: Window) -> AsyncIterator[Visitor]:
+    yield await enter(theatre, window.page, ADMIN)
+    # The admin belongs to no organization; where the personal page was opened, it was told so.
+    if any(each.startswith("404:") and PERSONAL_URL in each for each in window.complaints):
+        window.complaints[:] = [each for each in window.complaints if "404" not in each]
 
 
 @pytest.fixture
@@ -195,7 +200,7 @@ async def appears(locator: Locator) -> bool:
 
 
 @pytest.mark.oldest_too
-async def test_links_lead_to_our_pages(admin: Visitor, window: Window) -> None:
+async def test_links_lead_to_our_pages(admin: Visitor) -> None:
     await admin.goto("/?settings=organization-usage")
     await expect(admin.personal).to_be_visible(timeout=30_000)
     await expect(admin.tab(PERSONAL)).to_have_attribute("aria-selected", "true")
@@ -207,10 +212,6 @@ async def test_links_lead_to_our_pages(admin: Visitor, window: Window) -> None:
     # The address of one version's page leads to it in the other, too.
     await admin.goto("/admin/settings/organization-usage")
     await expect(admin.panel_of_admins).to_be_visible(timeout=30_000)
-
-    # The admin belongs to no organization, and the personal page was told so.
-    assert all("404" in complaint for complaint in window.complaints), window.complaints
-    window.complaints.clear()
 
 
 @pytest.mark.oldest_too
