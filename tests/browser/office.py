@@ -17,7 +17,7 @@ from mai_usage_ext.demo.host_process import HostProcess
 from tests.browser.test_mounts import enter
 from tests.host.theatre import ADMIN, Theatre
 
-__all__ = ["SECTIONS", "Office", "Sums", "last_month", "open_office", "this_month"]
+__all__ = ["SECTIONS", "WAITING", "Office", "Sums", "last_month", "open_office", "this_month"]
 
 SECTIONS = (
     "Overview",
@@ -30,6 +30,9 @@ SECTIONS = (
     "Audit",
     "Settings",
 )
+
+# Whatever is being loaded, and what stands in its place until then.
+WAITING = "[aria-busy=true], [role=status][data-shape]"
 
 _AXE = Path(__file__).resolve().parents[2] / "svelte_components/node_modules/axe-core/axe.min.js"
 _LOOK_FOR_VIOLATIONS = """async () => {
@@ -78,7 +81,7 @@ class Office:
         region = self.panel.locator("section[tabindex='-1']")
         await expect(region).to_be_visible()
         await expect(region.locator("h2 ~ *").first).to_be_attached()
-        await expect(self.panel.locator("[aria-busy=true], [data-shape]")).to_have_count(0)
+        await expect(self.panel.locator(WAITING)).to_have_count(0)
         return region
 
     def sheet(self, title: str) -> Locator:

@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import PICTURES, Window
-from tests.browser.office import last_month, open_office
+from tests.browser.office import WAITING, last_month, open_office
 from tests.browser.reader import choose, open_part, open_usage
 from tests.browser.showcase import Showcase
 from tests.browser.test_mounts import enter
@@ -54,6 +54,7 @@ def take(window: Window) -> Take:
     folder.mkdir(parents=True, exist_ok=True)
 
     async def keep(name: str) -> None:
+        await expect(window.page.locator(WAITING)).to_have_count(0)
         # The host greets whoever arrives, and nobody wants to see that in a picture.
         await window.page.locator("[data-sonner-toast]").evaluate_all(
             "toasts => toasts.forEach((toast) => toast.remove())"
@@ -84,15 +85,13 @@ async def test_pictures_of_a_managers_tab(
     await visitor.goto()
     panel = await open_usage(visitor)
     await choose(panel, "30d")
-    await expect(panel.locator("[aria-busy=true], [data-shape]")).to_have_count(0)
     await take("tab")
     await open_part(panel, "By model")
     await take("models")
     for name, theme, width in (("tab-dark", "dark", WIDTH), ("tab-phone", "light", 390)):
         await stand_still(page, theme, width)
         await visitor.goto()
-        panel = await open_usage(visitor)
-        await expect(panel.locator("[aria-busy=true], [data-shape]")).to_have_count(0)
+        await open_usage(visitor)
         await take(name)
 
 
@@ -111,7 +110,8 @@ async def test_pictures_of_the_resellers_panel(
     aurora = showcase.organizations["Aurora Labs"].id
     await office.goto(section="organizations", client=aurora)
     await take("organization")
-    await office.goto(section="billing", month=last_month())
+    section = await office.goto(section="billing", month=last_month())
+    await expect(section.get_by_role("button", name=re.compile("^Close [0-9]+"))).to_be_visible()
     await take("billing")
     await office.goto(section="billing", month=last_month(), statement=aurora)
     statement = office.sheet("Aurora Labs")
