@@ -44,6 +44,8 @@ MODULES = {
         "class People:\n"
         "    async def get_users_by_user_ids(self, ids):\n"
         "        return [SimpleNamespace(id=one, name=one, email='') for one in ids]\n"
+        "    async def get_users(self, filter=None, skip=None, limit=None):\n"
+        "        return {'users': [], 'total': 0}\n"
         "Users = People()\n"
     ),
     "models/groups.py": (

@@ -64,6 +64,8 @@ async def test_axe_finds_nothing(
     theatre: Theatre, showcase: Showcase, window: Window, pictures: Path, theme: str, width: int
 ) -> None:
     page = window.page
+    # What is still appearing has not its colours yet.
+    await page.emulate_media(reduced_motion="reduce")
     await page.add_init_script(f"localStorage.theme = {theme!r}")
     panel = await open_usage(await sign_in(theatre, page, showcase.host, "Anna"))
     await page.set_viewport_size({"width": width, "height": 844})
