@@ -1,12 +1,13 @@
 """A signed-in person's own organization by any grouping, and what its month will come to."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
 from mai_usage_ext.api.access import Door
 from mai_usage_ext.api.documents import problems
 from mai_usage_ext.api.pages import LongLimit, Offset, Text
+from mai_usage_ext.api.report_parameters import Compare, Order, Top, wish_of
 from mai_usage_ext.api.schemas.my_reports import MyReportOut
 from mai_usage_ext.api.schemas.usage_outlooks import ForecastOut
 from mai_usage_ext.api.usage_ranges import GivenRange
@@ -14,7 +15,7 @@ from mai_usage_ext.errors import BadInput
 from mai_usage_ext.ports.usage import UsageQuery
 from mai_usage_ext.services.own_reports import OWN_DIMENSIONS, OWN_SORTS, own_query
 from mai_usage_ext.services.usage_ranges import range_of
-from mai_usage_ext.services.usage_reports import ReportWish, dimensions_of
+from mai_usage_ext.services.usage_reports import dimensions_of
 
 __all__ = ["add_my_report_routes"]
 
@@ -27,20 +28,7 @@ _GroupBy = Annotated[
         f"{', '.join(OWN_DIMENSIONS)}",
     ),
 ]
-_Compare = Annotated[
-    Literal["previous"] | None,
-    Query(description="Beside the period before: as many days, or for a month the month before"),
-]
-_Top = Annotated[
-    int | None,
-    Query(
-        ge=1,
-        le=50,
-        description="Keeps so many, the dearest of the whole period, and folds the rest into one",
-    ),
-]
 _Sort = Annotated[str | None, Query(max_length=50, description=f"One of {', '.join(OWN_SORTS)}")]
-_Order = Annotated[Literal["asc", "desc"] | None, Query()]
 
 
 def add_my_report_routes(router: APIRouter, door: Door) -> None:
@@ -55,10 +43,10 @@ def add_my_report_routes(router: APIRouter, door: Door) -> None:
         user_id: Text = None,
         model: Text = None,
         provider: Text = None,
-        top: _Top = None,
-        compare: _Compare = None,
+        top: Top = None,
+        compare: Compare = None,
         sort: _Sort = None,
-        order: _Order = None,
+        order: Order = None,
         offset: Offset = 0,
         limit: LongLimit = 50,
         user: Any = signed_in,
@@ -80,13 +68,8 @@ def add_my_report_routes(router: APIRouter, door: Door) -> None:
             group_by=dimensions_of(group_by),
         )
         query, is_complete = own_query(asked, place, reader=reader)
-        wish = ReportWish(
-            sort=_sort(sort),
-            is_descending=None if order is None else order == "desc",
-            offset=offset,
-            limit=limit,
-            has_previous=compare is not None,
-            top=top,
+        wish = wish_of(
+            sort=_sort(sort), order=order, offset=offset, limit=limit, compare=compare, top=top
         )
         report = reports.report(query, wish)
         return MyReportOut.of(report, place, is_complete=is_complete, offset=offset, limit=limit)

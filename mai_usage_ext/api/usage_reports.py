@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from mai_usage_ext.api.access import Door
 from mai_usage_ext.api.documents import problems
 from mai_usage_ext.api.pages import Limit, LongLimit, Offset, Text
+from mai_usage_ext.api.report_parameters import Compare, Order, Top, wish_of
 from mai_usage_ext.api.schemas.usage_outlooks import ActivityOut, ForecastOut, RevenueOut
 from mai_usage_ext.api.schemas.usage_reports import ByModelOut, ByUserOut, OverviewOut, ReportOut
 from mai_usage_ext.api.services import UsageServices
@@ -24,10 +25,6 @@ _DAYS = 30
 _Client = Annotated[
     str | None, Query(max_length=200, description="An organization's id; without it, all of them")
 ]
-_Compare = Annotated[
-    Literal["previous"] | None,
-    Query(description="Beside the period before: as many days, or for a month the month before"),
-]
 _GroupBy = Annotated[
     str,
     Query(
@@ -37,15 +34,6 @@ _GroupBy = Annotated[
     ),
 ]
 _Sort = Annotated[str | None, Query(max_length=50, description=f"One of key, {', '.join(SORTS)}")]
-_Top = Annotated[
-    int | None,
-    Query(
-        ge=1,
-        le=50,
-        description="Keeps so many, the dearest of the whole period, and folds the rest into one",
-    ),
-]
-_Order = Annotated[Literal["asc", "desc"] | None, Query()]
 _BY_CLIENT = (Dimension.ORGANIZATION,)
 
 
@@ -60,7 +48,7 @@ def _add_overviews(router: APIRouter, door: Door) -> None:
     def usage_summary(
         given: GivenRange,
         client_id: _Client = None,
-        compare: _Compare = "previous",
+        compare: Compare = "previous",
         offset: Offset = 0,
         limit: Limit = 50,
         _actor: Actor = door.admin,
@@ -88,7 +76,7 @@ def _add_overviews(router: APIRouter, door: Door) -> None:
     def usage_billing(
         given: GivenRange,
         client_id: _Client = None,
-        compare: _Compare = None,
+        compare: Compare = None,
         offset: Offset = 0,
         limit: Limit = 50,
         _actor: Actor = door.admin,
@@ -140,10 +128,10 @@ def _add_breakdowns(router: APIRouter, door: Door) -> None:
         user_id: Text = None,
         model: Text = None,
         provider: Text = None,
-        top: _Top = None,
-        compare: _Compare = None,
+        top: Top = None,
+        compare: Compare = None,
         sort: _Sort = None,
-        order: _Order = None,
+        order: Order = None,
         offset: Offset = 0,
         limit: LongLimit = 50,
         _actor: Actor = door.admin,
@@ -154,14 +142,7 @@ def _add_breakdowns(router: APIRouter, door: Door) -> None:
         query = replace(
             query, user_id=user_id or None, model=model or None, provider=provider or None
         )
-        wish = ReportWish(
-            sort=sort,
-            is_descending=None if order is None else order == "desc",
-            offset=offset,
-            limit=limit,
-            has_previous=compare is not None,
-            top=top,
-        )
+        wish = wish_of(sort=sort, order=order, offset=offset, limit=limit, compare=compare, top=top)
         return ReportOut.of(usage.reports.report(query, wish), offset=offset, limit=limit)
 
 
@@ -171,7 +152,7 @@ def _add_outlooks(router: APIRouter, door: Door) -> None:
         given: GivenRange,
         client_id: _Client = None,
         group_by: Annotated[Literal["day", "week", "month"], Query()] = "day",
-        compare: _Compare = None,
+        compare: Compare = None,
         _actor: Actor = door.admin,
     ) -> RevenueOut:
         """Revenue, profit and margin by day, week or month."""

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from mai_usage_ext.api.schemas.usage_measures import OwnMeasuresOut, PeriodOut, decimal_or_none
+from mai_usage_ext.api.schemas.usage_measures import OwnMeasuresOut, PeriodOut, change_percent
 from mai_usage_ext.api.schemas.values import Amount, Answer, Instant, instant
-from mai_usage_ext.metering.measures import UsageTally, percent
+from mai_usage_ext.metering.measures import UsageTally
 from mai_usage_ext.ports import Role
 from mai_usage_ext.ports.usage import Dimension
 from mai_usage_ext.services.directory import Placement
@@ -42,9 +42,9 @@ class MyComparisonOut(BaseModel):
         return cls(
             period=PeriodOut.of(query),
             total=MyTotalsOut.of(before),
-            requests_change_percent=_change(now.requests, before.requests),
-            tokens_change_percent=_change(now.tokens, before.tokens),
-            cost_change_percent=_change(now.billed_pusd, before.billed_pusd),
+            requests_change_percent=change_percent(now.requests, before.requests),
+            tokens_change_percent=change_percent(now.tokens, before.tokens),
+            cost_change_percent=change_percent(now.billed_pusd, before.billed_pusd),
         )
 
 
@@ -121,7 +121,3 @@ class MyReportOut(Answer):
             limit=limit,
             last_updated=instant(report.as_of_ms),
         )
-
-
-def _change(now: int, before: int) -> str | None:
-    return decimal_or_none(percent(now - before, before))

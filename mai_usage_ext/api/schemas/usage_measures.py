@@ -10,11 +10,18 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from mai_usage_ext.api.schemas.values import Amount
-from mai_usage_ext.metering.measures import UsageTally
+from mai_usage_ext.metering.measures import UsageTally, percent
 from mai_usage_ext.metering.money import usd_from_pusd
 from mai_usage_ext.ports.usage import UsageQuery
 
-__all__ = ["MeasuresOut", "OwnMeasuresOut", "PeriodOut", "decimal_or_none", "money_or_none"]
+__all__ = [
+    "MeasuresOut",
+    "OwnMeasuresOut",
+    "PeriodOut",
+    "change_percent",
+    "decimal_or_none",
+    "money_or_none",
+]
 
 
 class PeriodOut(BaseModel):
@@ -127,6 +134,11 @@ class MeasuresOut(BaseModel):
 def decimal_or_none(value: Decimal | None) -> str | None:
     """A plain decimal string, never an exponent."""
     return None if value is None else f"{value:f}"
+
+
+def change_percent(now: int, before: int) -> str | None:
+    """By how many percent there is more now; ``None`` of nothing."""
+    return decimal_or_none(percent(now - before, before))
 
 
 def money_or_none(pusd: int | None) -> str | None:

@@ -7,11 +7,12 @@ from pydantic import BaseModel
 from mai_usage_ext.api.schemas.usage_measures import (
     MeasuresOut,
     PeriodOut,
+    change_percent,
     decimal_or_none,
     money_or_none,
 )
 from mai_usage_ext.api.schemas.values import Amount, Answer, Instant, instant
-from mai_usage_ext.metering.measures import UsageTally, percent
+from mai_usage_ext.metering.measures import UsageTally
 from mai_usage_ext.metering.money import usd_from_pusd
 from mai_usage_ext.ports.usage import Dimension
 from mai_usage_ext.services.report_lines import ReportLine
@@ -46,9 +47,9 @@ class ComparisonOut(BaseModel):
         return cls(
             period=PeriodOut.of(query),
             total=TotalsOut.of(before),
-            requests_change_percent=_change(now.requests, before.requests),
-            tokens_change_percent=_change(now.tokens, before.tokens),
-            markup_cost_change_percent=_change(now.billed_pusd, before.billed_pusd),
+            requests_change_percent=change_percent(now.requests, before.requests),
+            tokens_change_percent=change_percent(now.tokens, before.tokens),
+            markup_cost_change_percent=change_percent(now.billed_pusd, before.billed_pusd),
         )
 
 
@@ -282,7 +283,3 @@ class ByModelOut(Answer):
             offset=offset,
             limit=limit,
         )
-
-
-def _change(now: int, before: int) -> str | None:
-    return decimal_or_none(percent(now - before, before))

@@ -20,13 +20,3 @@ export function renderStory(
   });
   return { ...view, toasts };
 }
-
-/** The same in the order that tests of one component like to call it. */
-export function showStory(
-  stories: readonly Story[],
-  id: string,
-  props: Record<string, unknown> = {},
-  locale = english(),
-) {
-  return renderStory(stories, id, { props, locale });
-}

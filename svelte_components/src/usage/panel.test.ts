@@ -1,14 +1,14 @@
 import { fireEvent, screen, waitFor, within } from '@testing-library/svelte';
 import { describe, expect, it, vi } from 'vitest';
 import { english } from '../testing/locale';
-import { showStory } from '../testing/story';
+import { renderStory } from '../testing/story';
 import { stories } from './stories';
 
 /** The tabs are a part of their own, and a busy machine takes its time. */
 const PATIENT = { timeout: 10_000 };
 
 const show = (name: string, more: Record<string, unknown> = {}) =>
-  showStory(stories, `usage/panel/${name}`, more);
+  renderStory(stories, `usage/panel/${name}`, { props: more });
 const region = () => screen.getByRole('region', { name: 'Organization usage' });
 const tabs = () => screen.findAllByRole('tab', {}, PATIENT);
 
@@ -39,7 +39,7 @@ describe('at a glance', () => {
   });
 
   it('puts the reader’s own limit before the organization’s', () => {
-    showStory(stories, 'usage/cards/own-limit');
+    renderStory(stories, 'usage/cards/own-limit');
     expect(card('Your limit left')).toMatch(/\$12\.34 of \$50\.00/);
   });
 
@@ -56,7 +56,7 @@ describe('at a glance', () => {
   });
 
   it('speaks the other languages', () => {
-    showStory(stories, 'usage/panel/manager', {}, english('de-DE'));
+    renderStory(stories, 'usage/panel/manager', { locale: english('de-DE') });
     expect(card('Today’s tokens')).toContain('7.072');
   });
 });

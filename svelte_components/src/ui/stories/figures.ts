@@ -8,7 +8,6 @@ import Gauge from '../Gauge.svelte';
 import Meter from '../Meter.svelte';
 import Metric from '../Metric.svelte';
 import Money from '../Money.svelte';
-import Sparkline from '../Sparkline.svelte';
 import Steps from '../Steps.svelte';
 
 const TONES = ['neutral', 'good', 'warn', 'bad', 'info'];
@@ -48,16 +47,6 @@ export const stories: Story[] = [
     id: 'ui/meter/plain',
     component: Meter,
     props: () => ({ label: 'Share of Acme', value: 0.42 }),
-  },
-  {
-    id: 'ui/sparkline/plain',
-    component: Sparkline,
-    props: () => ({ label: 'The last seven days, rising', values: [1, 3, 2, 5, 4, 8, 9] }),
-  },
-  {
-    id: 'ui/sparkline/empty',
-    component: Sparkline,
-    props: () => ({ label: 'No usage in the last seven days', values: [0, 0, 0, 0, 0, 0, 0] }),
   },
   {
     id: 'ui/delta/up',

@@ -1,0 +1,1 @@
+import{B as e,R as t,Xt as n,Yt as r,z as i}from"./shared-DlWVoqCu.js";import{t as a}from"./shared-CokzLpg7.js";var o=new Set([`$$slots`,`$$events`,`$$legacy`,`checked`]);function s(s,c){n(c,!0);let l=t(c,`checked`,15,!1),u=i(c,o);a(s,e({look:`box`},()=>u,{get checked(){return l()},set checked(e){l(e)}})),r()}export{s as t};
